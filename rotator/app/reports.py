@@ -1,0 +1,169 @@
+"""What the use cases answer, as values; `render/` turns them into text and JSON (contract §3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rotator.domain.evidence import Check, Verdict, worst
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Phase
+from rotator.domain.plan import IssuerPlan, Plan, Step, Wait
+from rotator.domain.state import Hold
+from rotator.errors import Diagnostics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """What became of one step; `error` None when it was done and read back."""
+
+    issuer: str
+    step: Step
+    kid: str | None
+    error: Diagnostics | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyReport:
+    """What an apply did, and the plan that was left afterwards (what still waits, what was found)."""
+
+    at: datetime
+    results: tuple[StepResult, ...]
+    left: Plan
+
+    @property
+    def failed(self) -> tuple[StepResult, ...]:
+        """The steps that did not succeed."""
+        return tuple(result for result in self.results if result.error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionVerdict:
+    """One gate of one issuer as just seen."""
+
+    issuer: str
+    region: str
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """All its checks together."""
+        return worst([check.verdict for check in self.checks])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyReport:
+    """The propagation gate; `overdue` names rotations that silently stopped (design T10)."""
+
+    at: datetime
+    regions: tuple[RegionVerdict, ...]
+    overdue: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Every region together."""
+        return worst([region.verdict for region in self.regions])
+
+    @property
+    def gate_open(self) -> bool:
+        """Whether every region passes and nothing is overdue."""
+        return self.verdict is Verdict.PASS and not self.overdue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInRegion:
+    """One key at one gate."""
+
+    visible_since: datetime | None
+    checked_at: datetime | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyStatus:
+    """One key of an issuer; `remove_after` is T4's moment, None while it cannot be known."""
+
+    key: Key
+    phase: Phase
+    remove_after: datetime | None
+    regions: Mapping[str, KeyInRegion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """A step that will be due; `at` None when no moment can be named."""
+
+    kind: str
+    kid: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerStatus:
+    """One issuer: its keys with their moments, what comes next, what is late, what stands in the way."""
+
+    issuer: str
+    url: str
+    algorithm: str
+    serial: int
+    generation: int
+    active: str | None
+    hold: Hold | None
+    gates: tuple[str, ...]
+    keys: tuple[KeyStatus, ...]
+    next: tuple[NextStep, ...]
+    overdue: tuple[str, ...]
+    plan: IssuerPlan
+
+    @property
+    def blocked(self) -> tuple[Wait, ...]:
+        """The waits that somebody must look at."""
+        return tuple(wait for wait in self.plan.waiting if wait.blocked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Every issuer's status at a moment."""
+
+    at: datetime
+    issuers: tuple[IssuerStatus, ...]
+
+    @property
+    def attention(self) -> bool:
+        """Whether `status --check` fails: something is overdue, blocked, or a region does not pass."""
+        return any(
+            issuer.overdue
+            or issuer.blocked
+            or any(seen.verdict is not Verdict.PASS for key in issuer.keys for seen in key.regions.values())
+            for issuer in self.issuers
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReport:
+    """Every key there ever was, oldest first, per issuer name."""
+
+    at: datetime
+    issuers: Mapping[str, tuple[KeyStatus, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """The log, and where its chain breaks (None: whole, or not checked)."""
+
+    records: tuple["AuditLine", ...]
+    checked: bool
+    broken_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLine:
+    """One record of the log as it is shown."""
+
+    number: int
+    at: datetime
+    issuer: str
+    event: str
+    facts: Mapping[str, str | int | float | bool | None]
+    digest: str
+
+

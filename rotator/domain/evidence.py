@@ -1,0 +1,165 @@
+"""What the checks saw and when: three-valued, kept beside the state, folded look by look (design T1–T3).
+
+Unknown is never pass: it neither ends nor extends a run of passes, but it blocks until a fresh pass.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What a check says."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """One fail fails; otherwise one unknown (or no verdict at all) is unknown."""
+    if Verdict.FAIL in verdicts:
+        return Verdict.FAIL
+    return Verdict.PASS if verdicts and Verdict.UNKNOWN not in verdicts else Verdict.UNKNOWN
+
+
+class CheckKind(StrEnum):
+    """The kinds of checks (contract §3)."""
+
+    ORIGIN = "origin"
+    HTTP = "http"
+    VERIFIER = "verifier"
+    CLOCK = "clock"
+    CANARY = "canary"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The result of one check; `keys` says for each kid whether a verifier could load it from what was seen."""
+
+    kind: CheckKind
+    target: str
+    verdict: Verdict
+    detail: str = ""
+    kids: tuple[str, ...] = ()
+    keys: Mapping[str, Verdict] = field(default_factory=dict)
+    age: timedelta | None = None
+    max_age: timedelta | None = None
+    stale: timedelta | None = None
+    latency: timedelta | None = None
+    clock_offset: timedelta | None = None
+    foreign: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a gate (a region, or the issuer's own URL): its checks, side by side."""
+
+    at: datetime
+    checks: tuple[Check, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """All checks together."""
+        return worst([check.verdict for check in self.checks])
+
+    def of_key(self, kid: str) -> Verdict:
+        """Whether consumers can load `kid` here: the public URLs where there are any, else the origin."""
+        public = [c for c in self.checks if c.kind is CheckKind.HTTP]
+        asked = public or [c for c in self.checks if c.kind is CheckKind.ORIGIN]
+        return worst([check.keys.get(kid, Verdict.UNKNOWN) for check in asked])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One key at one gate: the present run of passes, and how long the signing target has named another key."""
+
+    verdict: Verdict = Verdict.UNKNOWN
+    checked_at: datetime | None = None
+    visible_since: datetime | None = None
+    passes: int = 0
+    away_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StalenessMark:
+    """A staleness W that was in force at a gate until `until` (a watermark, design §4)."""
+
+    staleness: timedelta
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything seen of one issuer. Keys of the maps are gate names; of `sightings`, gate then kid."""
+
+    issuer: str
+    sightings: Mapping[str, Mapping[str, Sighting]] = field(default_factory=dict)
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    marks: Mapping[str, tuple[StalenessMark, ...]] = field(default_factory=dict)
+    failed_before: Mapping[str, datetime] = field(default_factory=dict)
+    signing_read_at: Mapping[str, datetime] = field(default_factory=dict)
+
+    def sighting(self, gate: str, kid: str) -> Sighting:
+        """What is known of a key at a gate; an empty sighting when nothing is."""
+        return self.sightings.get(gate, {}).get(kid, Sighting())
+
+
+def fold_look(evidence: Evidence, gate: str, look: Look, kids: tuple[str, ...]) -> Evidence:
+    """The evidence after a look at a gate, for every kid that the state knows."""
+    seen = {kid: _after(evidence.sighting(gate, kid), look.of_key(kid), look.at) for kid in kids}
+    failed = dict(evidence.failed_before)
+    if any(check.kind is CheckKind.HTTP and check.verdict is Verdict.FAIL for check in look.checks):
+        failed[gate] = look.at
+    return replace(
+        evidence,
+        sightings={**evidence.sightings, gate: {**evidence.sightings.get(gate, {}), **seen}},
+        looks={**evidence.looks, gate: look},
+        failed_before=failed,
+    )
+
+
+def end_runs(evidence: Evidence, gate: str) -> Evidence:
+    """The lead starts again at a gate: a write there was not ours, or a repair (design T1)."""
+    ended = {
+        kid: replace(sighting, visible_since=None, passes=0)
+        for kid, sighting in evidence.sightings.get(gate, {}).items()
+    }
+    return replace(evidence, sightings={**evidence.sightings, gate: ended})
+
+
+def fold_signing(evidence: Evidence, region: str, active: str | None, kids: tuple[str, ...], at: datetime) -> Evidence:
+    """The evidence after a read of a region's signing target that names `active` (design T3)."""
+    seen = {}
+    for kid in kids:
+        sighting = evidence.sighting(region, kid)
+        away = None if kid == active else min(sighting.away_since or at, at)
+        seen[kid] = replace(sighting, away_since=away)
+    return replace(
+        evidence,
+        sightings={**evidence.sightings, region: {**evidence.sightings.get(region, {}), **seen}},
+        signing_read_at={**evidence.signing_read_at, region: at},
+    )
+
+
+def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: datetime) -> Evidence:
+    """Record the W in force at a gate; the one before it counts as in force until now, and dies after its own length."""
+    marks = list(evidence.marks.get(gate, ()))
+    if marks:
+        marks[-1] = StalenessMark(marks[-1].staleness, at)
+    if not marks or marks[-1].staleness != staleness:
+        marks.append(StalenessMark(staleness, at))
+    alive = tuple(mark for mark in marks[:-1] if mark.until + mark.staleness > at)
+    return replace(evidence, marks={**evidence.marks, gate: (*alive, marks[-1])})
+
+
+def _after(before: Sighting, verdict: Verdict, at: datetime) -> Sighting:
+    match verdict:
+        case Verdict.PASS:
+            since = before.visible_since if before.visible_since and before.visible_since <= at else at
+            return replace(before, verdict=verdict, checked_at=at, visible_since=since, passes=before.passes + 1)
+        case Verdict.FAIL:
+            return replace(before, verdict=verdict, checked_at=at, visible_since=None, passes=0)
+        case Verdict.UNKNOWN:
+            return replace(before, verdict=verdict, checked_at=at, passes=0)

@@ -1,0 +1,154 @@
+"""JWKS documents: canonical bytes out; anything at all in, never believed further than it was checked.
+
+Reading is total: a document is either `Jwks`, with the keys that could be read and every flaw found, or
+`Unreadable`. Entries that are not rotator's keep their public text, so that a foreign key is never rewritten.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rotator.domain.jwk import EcPublic, Jwk, OkpPublic, PublicKey, RsaPublic, jwk_members, thumbprint, unb64url
+
+MAX_BYTES = 256 * 1024
+"""No key set that rotator writes or reads is larger (design I3); a hundred RSA-4096 keys need 90 KiB."""
+
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "seed"})
+_COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
+_OKP_BYTES = {"Ed25519": 32, "Ed448": 57}
+
+
+@dataclass(frozen=True, slots=True)
+class ServedKey:
+    """One entry of a document: kid, thumbprint (None for kinds rotator cannot read), its public text."""
+
+    kid: str
+    thumbprint: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Jwks:
+    """A document that was read: entries in its own order, and what is wrong with it in words."""
+
+    keys: tuple[ServedKey, ...]
+    flaws: tuple[str, ...] = ()
+
+    def kids(self) -> tuple[str, ...]:
+        """The kids in document order."""
+        return tuple(key.kid for key in self.keys)
+
+    def holds(self, jwk: Jwk) -> bool:
+        """Whether exactly this key, with equal thumbprint, stands in the document once."""
+        found = [key for key in self.keys if key.kid == jwk.kid]
+        return len(found) == 1 and found[0].thumbprint == thumbprint(jwk.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A body that is no key set; `reason` never quotes it."""
+
+    reason: str
+
+
+def own_entry(jwk: Jwk) -> ServedKey:
+    """The entry that publishes one of rotator's keys."""
+    return ServedKey(jwk.kid, thumbprint(jwk.key), _text(jwk_members(jwk)))
+
+
+def render(entries: Iterable[ServedKey]) -> bytes:
+    """The canonical document: entries in the order given, no white space, so all regions agree byte for byte."""
+    return b'{"keys":[' + ",".join(entry.text for entry in entries).encode() + b"]}"
+
+
+def parse(body: bytes) -> Jwks | Unreadable:
+    """Read a served body; total, bounded by MAX_BYTES, refuses repeated members (RFC 8725 §2.4's spirit)."""
+    if len(body) > MAX_BYTES:
+        return Unreadable(f"larger than {MAX_BYTES // 1024} KiB")
+    try:
+        document = json.loads(body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return Unreadable("not JSON")
+    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
+        return Unreadable('no "keys" list')
+    keys, flaws = [], []
+    for index, entry in enumerate(document["keys"]):
+        served, entry_flaws = _entry(index, entry)
+        flaws.extend(entry_flaws)
+        if served:
+            keys.append(served)
+    repeated = [kid for kid, count in Counter(key.kid for key in keys).items() if count > 1]
+    flaws.extend(f"kid {short(kid)} stands there more than once" for kid in repeated)
+    return Jwks(tuple(keys), tuple(flaws))
+
+
+def short(kid: str) -> str:
+    """A kid from outside, fit to print: eight printable characters at most."""
+    return "".join(c if c.isprintable() and c.isascii() else "?" for c in kid[:8])
+
+
+def _entry(index: int, entry: object) -> tuple[ServedKey | None, list[str]]:
+    if not isinstance(entry, dict):
+        return None, [f"entry {index} is no object"]
+    kid = entry.get("kid")
+    if not isinstance(kid, str) or not kid or len(kid) > 512 or not kid.isprintable():
+        return None, [f"entry {index} has no usable kid"]
+    private = sorted(_PRIVATE & entry.keys())
+    flaws = [f"key {short(kid)} carries private members ({', '.join(private)})"] if private else []
+    public = {name: value for name, value in entry.items() if name not in _PRIVATE}
+    try:
+        key = _public_key(public)
+        print_ = thumbprint(key) if key else None
+        text = _text(public)
+    except (ValueError, RecursionError) as error:
+        return None, [*flaws, f"key {short(kid)} cannot be read: {error}"]
+    return ServedKey(kid, print_, text), flaws
+
+
+def _public_key(entry: Mapping[str, object]) -> PublicKey | None:
+    """The key of a kind rotator knows, None of another; raises ValueError when its members are wrong."""
+    match entry.get("kty"):
+        case "RSA":
+            n, e = _member(entry, "n"), _member(entry, "e")
+            if not 1024 <= int.from_bytes(unb64url(n)).bit_length() <= 16384:
+                raise ValueError("RSA modulus of an impossible size")
+            unb64url(e)
+            return RsaPublic(n, e)
+        case "EC" if entry.get("crv") in _COORDINATE_BYTES:
+            crv, x, y = (_member(entry, name) for name in ("crv", "x", "y"))
+            if {len(unb64url(x)), len(unb64url(y))} != {_COORDINATE_BYTES[crv]}:
+                raise ValueError("coordinates of the wrong length")
+            return EcPublic(crv, x, y)
+        case "OKP" if entry.get("crv") in _OKP_BYTES:
+            crv, x = _member(entry, "crv"), _member(entry, "x")
+            if len(unb64url(x)) != _OKP_BYTES[crv]:
+                raise ValueError("public key of the wrong length")
+            return OkpPublic(crv, x)
+        case str():
+            return None
+        case _:
+            raise ValueError("no kty")
+
+
+def _member(entry: Mapping[str, object], name: str) -> str:
+    value = entry.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"no {name}")
+    return value
+
+
+def _text(members: Mapping[str, object]) -> str:
+    text = json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text
+
+
+def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("repeated member")
+    return members
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

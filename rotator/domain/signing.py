@@ -1,0 +1,105 @@
+"""`signing.json`: what a region's signers follow (contract §3). Written by rotator, read back, never assumed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from rotator.domain.jwks import Unreadable
+from rotator.domain.times import format_moment, parse_moment
+
+FORMAT = "rotator.signing/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key as signers need it; `key` says where its private half is."""
+
+    kid: str
+    alg: str
+    key: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningDocument:
+    """Which key a region signs with, for how long tokens may live, and when a signer without a fresh copy stops."""
+
+    issuer: str
+    generation: int
+    active: Signer
+    standby: Signer | None
+    revoked: tuple[str, ...]
+    written_at: datetime
+    max_token_lifetime: timedelta
+    refresh_after: timedelta
+    stop_after: timedelta
+
+    def same_orders(self, other: "SigningDocument") -> bool:
+        """Whether both tell signers the same, whenever and under whatever generation they were written."""
+        return _orders(self) == _orders(other)
+
+
+def render_signing(document: SigningDocument) -> bytes:
+    """The document's bytes."""
+    members = {"format": FORMAT, "issuer": document.issuer, "generation": document.generation, **_orders(document)}
+    return (json.dumps(members | {"written_at": format_moment(document.written_at)}, indent=1) + "\n").encode()
+
+
+def parse_signing(body: bytes) -> SigningDocument | Unreadable:
+    """Read a served signing target; total, and `reason` never quotes it. Members it does not know are ignored."""
+    try:
+        members = json.loads(body.decode("utf-8"))
+        if members["format"] != FORMAT:
+            return Unreadable(f"not of format {FORMAT}")
+        return SigningDocument(
+            issuer=_text(members["issuer"]),
+            generation=_count(members["generation"]),
+            active=_signer(members["active"]),
+            standby=None if members["standby"] is None else _signer(members["standby"]),
+            revoked=tuple(_text(kid) for kid in members["revoked"]),
+            written_at=parse_moment(members["written_at"]),
+            max_token_lifetime=timedelta(seconds=_number(members["max_token_lifetime_s"])),
+            refresh_after=timedelta(seconds=_number(members["refresh_after_s"])),
+            stop_after=timedelta(seconds=_number(members["stop_after_s"])),
+        )
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return Unreadable("not a signing document")
+
+
+def _orders(document: SigningDocument) -> dict[str, Any]:
+    return {
+        "active": _signer_members(document.active),
+        "standby": _signer_members(document.standby) if document.standby else None,
+        "revoked": list(document.revoked),
+        "max_token_lifetime_s": document.max_token_lifetime.total_seconds(),
+        "refresh_after_s": document.refresh_after.total_seconds(),
+        "stop_after_s": document.stop_after.total_seconds(),
+    }
+
+
+def _signer_members(signer: Signer) -> dict[str, Any]:
+    return {"kid": signer.kid, "alg": signer.alg, "key": dict(signer.key)}
+
+
+def _signer(members: dict[str, Any]) -> Signer:
+    key = {_text(name): _text(value) for name, value in members["key"].items()}
+    return Signer(_text(members["kid"]), _text(members["alg"]), key)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError
+    return value
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
+        raise TypeError
+    return value

@@ -1,0 +1,97 @@
+"""What rotator remembers of an issuer: its keys and their moments, what it last wrote where, holds, open intents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Phase, phase, wanted
+from rotator.domain.plan import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """An operator's stop; `until` None holds until it is released."""
+
+    reason: str
+    owner: str
+    since: datetime
+    until: datetime | None = None
+
+    def holds_at(self, now: datetime) -> bool:
+        """Whether it is in force."""
+        return self.until is None or now < self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionRecord:
+    """What rotator last wrote in a region, and where; `proven` once the store was seen to honour ETags."""
+
+    jwks_location: str = ""
+    jwks_etag: str | None = None
+    jwks_kids: tuple[str, ...] = ()
+    signing_location: str = ""
+    signing_etag: str | None = None
+    signing_kid: str | None = None
+    signing_generation: int = 0
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """Steps that were begun: recorded before their effects, cleared with their results."""
+
+    id: str
+    opened_at: datetime
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerState:
+    """One issuer's state. `serial` counts saves; `generation` counts decisions and only goes up (design I8).
+
+    `signing_generation` is the least that every region's signing target must carry.
+    """
+
+    issuer: str
+    lineage: str = ""
+    serial: int = 0
+    generation: int = 0
+    signing_generation: int = 0
+    keys: tuple[Key, ...] = ()
+    regions: Mapping[str, RegionRecord] = field(default_factory=dict)
+    hold: Hold | None = None
+    intent: Intent | None = None
+
+    def key(self, kid: str) -> Key | None:
+        """The key of that kid."""
+        return next((key for key in self.keys if key.kid == kid), None)
+
+    def active(self) -> Key | None:
+        """The one active key; during a switch it is still the old one."""
+        return next((key for key in self.keys if phase(key) is Phase.ACTIVE), None)
+
+    def switching(self) -> Key | None:
+        """The key that a switch was begun to and that is not active yet."""
+        return next((key for key in self.keys if key.ever_signed and phase(key) is Phase.PUBLISHED), None)
+
+    def in_documents(self) -> tuple[Key, ...]:
+        """The keys that belong in every document, in document order: `staged_at`, then generation."""
+        keys = [key for key in self.keys if wanted(key)]
+        return tuple(sorted(keys, key=lambda key: (key.moments.staged_at, key.generation)))
+
+    def was_ever_active(self) -> bool:
+        """Whether any key of this issuer was ever active."""
+        return any(key.moments.activated_at for key in self.keys)
+
+    def record(self, region: str) -> RegionRecord:
+        """What was last written in a region; an empty record when nothing was."""
+        return self.regions.get(region, RegionRecord())
+
+    def with_key(self, changed: Key) -> "IssuerState":
+        """The state with that key's record replaced."""
+        return replace(self, keys=tuple(changed if key.kid == changed.kid else key for key in self.keys))
+
+    def with_record(self, region: str, record: RegionRecord) -> "IssuerState":
+        """The state with that region's record replaced."""
+        return replace(self, regions={**self.regions, region: record})

@@ -1,0 +1,217 @@
+"""What the use cases need from outside, one Protocol each; adapters and the tests' fakes implement them.
+
+Implementations raise only `rotator.errors`. Moments are aware UTC.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from rotator.domain.evidence import Evidence
+from rotator.domain.jwk import Algorithm, PublicKey
+from rotator.domain.keys import KeyHandle
+from rotator.domain.state import IssuerState
+
+
+class Clock(Protocol):
+    """Time. Writing commands take it from here alone."""
+
+    def now(self) -> datetime:
+        """The present moment, aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+    def sleep(self, duration: timedelta) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as its store answered; `etag` is opaque, headers None where the store has none."""
+
+    body: bytes
+    etag: str
+    content_type: str | None = None
+    cache_control: str | None = None
+    server_date: datetime | None = None
+
+
+class DocumentTarget(Protocol):
+    """One document in one region: a JWKS or a signing target."""
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people and for telling targets apart: a path or `s3://bucket/key`."""
+        ...
+
+    def read(self) -> Stored | None:
+        """The document, None when it does not exist. Raises TargetError."""
+        ...
+
+    def write(self, body: bytes, expected_etag: str | None) -> str:
+        """Replace the document that has `expected_etag` (None: that does not exist) and return the new ETag.
+
+        Raises TargetConflict when the document is another one by now; TargetError otherwise. An error other
+        than a conflict may come after the effect.
+        """
+        ...
+
+    def prove_conditional_writes(self) -> None:
+        """Raise TargetUnsafe when the store is seen to ignore conditions; called before the first write."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A key pair that the store holds."""
+
+    public: PublicKey
+    handle: KeyHandle
+
+
+class KeyStore(Protocol):
+    """Holds private halves. No method returns one."""
+
+    def generate(self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int) -> Generated:
+        """Make the pair of `issuer/generation`, or return the one made before under that name. Raises KeyStoreError."""
+        ...
+
+    def find(self, issuer: str, generation: int) -> Generated | None:
+        """The pair of that name, if it was made."""
+        ...
+
+    def sign(self, handle: KeyHandle, algorithm: Algorithm, message: bytes) -> bytes:
+        """The JWS signature (RFC 7518 §3) over `message`. Raises KeyStoreError."""
+        ...
+
+    def destroy(self, handle: KeyHandle) -> None:
+        """Destroy the private half; one that is gone already is fine. Raises KeyStoreError."""
+        ...
+
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator should know about how keys are kept, such as a passphrase that lies beside them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A complete HTTP answer: headers by lower-case name, `body` cut at the limit (`truncated`)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool
+    latency: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No complete answer, and why: refused, timed out, TLS, cut short."""
+
+    detail: str
+
+
+class Probe(Protocol):
+    """Looks at a public URL as a consumer does: fresh connection, no redirect followed, bounded in time and size."""
+
+    def get(self, url: str) -> HttpAnswer | NoAnswer:
+        """One look."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write; `fence` goes up with every holder."""
+
+    owner: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the log before it is chained: what happened, to whom, and the facts. Facts are JSON scalars."""
+
+    at: datetime
+    issuer: str
+    event: str
+    facts: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """A logged entry: its number from 1, the hash before it and its own (SHA-256, hex)."""
+
+    number: int
+    entry: AuditEntry
+    previous: str
+    digest: str
+
+
+class StateStore(Protocol):
+    """Keeps state, evidence and the audit log. Every write checks the lease."""
+
+    def load(self, issuer: str) -> IssuerState | None:
+        """The issuer's state, None when there is none. Raises StateDamaged."""
+        ...
+
+    def save(self, lease: Lease, state: IssuerState, entries: Sequence[AuditEntry]) -> IssuerState:
+        """Save with serial + 1 and log `entries` in the same transaction; returns what was saved.
+
+        `state.serial` must be the stored one (0: none stored). Raises StateConflict, LeaseLost.
+        """
+        ...
+
+    def issuers(self) -> tuple[str, ...]:
+        """The issuers that have state, sorted."""
+        ...
+
+    def load_evidence(self, issuer: str) -> Evidence:
+        """What was seen of the issuer, empty when nothing was."""
+        ...
+
+    def save_evidence(self, evidence: Evidence) -> None:
+        """Keep what was seen. Needs no lease and moves no serial."""
+        ...
+
+    def audit(self) -> Iterable[AuditRecord]:
+        """The whole log in order, as stored and unchecked."""
+        ...
+
+    def acquire(self, owner: str, term: timedelta) -> Lease:
+        """Take the lease for `term`. Raises LeaseHeld with who holds it."""
+        ...
+
+    def renew(self, lease: Lease, term: timedelta) -> None:
+        """Still ours, for `term` from now. Raises LeaseLost."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give it back; one that is lost already is fine."""
+        ...
+
+    def holder(self) -> Lease | None:
+        """Who holds the lease now."""
+        ...
+
+    def break_lease(self) -> Lease | None:
+        """Take it from whoever holds it (`state unlock`); returns who did. Their next write fails."""
+        ...
+
+
+class Reporter(Protocol):
+    """Tells a person or a log what goes on, on stderr. Never fails, never stops anything."""
+
+    def progress(self, message: str) -> None:
+        """Something that is being done."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Something that should be looked at."""
+        ...
+
+

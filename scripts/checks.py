@@ -1,0 +1,114 @@
+"""Runs the checks one after another, all of them even when one fails, and ends with the count of the tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers.availability import missing_components
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent  # not resolved: a venv's python is a link
+JUNIT = ROOT / "reports" / "junit.xml"
+# Every branch of what decides is tested; the rest is measured and shown.
+FULLY_COVERED = ("rotator/domain/*", "rotator/planning/*")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command of the virtual environment; `live` ones print as they go, the others when they fail."""
+
+    name: str
+    command: tuple[str, ...]
+    live: bool = False
+    figure: str = ""  # the unit, when the output is one number worth showing
+
+
+STATIC = (
+    Check("ruff check", ("ruff", "check", "--quiet")),
+    Check("ruff format", ("ruff", "format", "--check", "--quiet")),
+    Check("mypy", ("mypy", "--no-error-summary")),
+    Check("import-linter", ("lint-imports",)),
+)
+PYTEST = ("pytest", f"--junit-xml={JUNIT.relative_to(ROOT)}")
+FAST_TESTS = Check(
+    "tests",
+    (
+        *PYTEST,
+        "-q",
+        "-m",
+        "not slow and not s3 and not ministack and not timetravel and not s3rver",
+    ),
+    live=True,
+)
+ALL_TESTS = Check(
+    "tests",
+    # A test at a time for each worker: the slow ones, sorted last, are shared out evenly.
+    (*PYTEST, "-n", "2", "--dist", "load", "--maxschedchunk", "1", "--cov", "--cov-report="),
+    live=True,
+)
+COVERAGE = Check("coverage of everything", ("coverage", "report", "--format=total"), figure="%")
+GATE = Check(
+    "coverage of domain and planning",
+    ("coverage", "report", f"--include={','.join(FULLY_COVERED)}", "--fail-under=100"),
+)
+
+
+def run(check: Check) -> bool:
+    """Run one check and say how it went."""
+    started = time.monotonic()
+    if check.live:
+        print(f"···· {check.name}", flush=True)
+    ended = subprocess.run(
+        [BIN / check.command[0], *check.command[1:]],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"},
+        check=False,
+        text=True,
+        stdout=None if check.live else subprocess.PIPE,
+        stderr=None if check.live else subprocess.STDOUT,
+    )
+    passed = ended.returncode == 0
+    if not passed and ended.stdout:
+        print(ended.stdout)
+    verdict = "ok  " if passed else "FAIL"
+    figure = f": {ended.stdout.strip()} {check.figure}" if check.figure and passed else ""
+    print(f"{verdict} {check.name}{figure} ({time.monotonic() - started:.1f} s)", flush=True)
+    return passed
+
+
+def closing_line() -> str:
+    """Count the tests from the report that pytest wrote."""
+    if not JUNIT.exists():
+        return "0 passed, 0 failed"
+    suite = ET.parse(JUNIT).getroot().find("testsuite")  # noqa: S314 - written by the run just ended
+    counts = suite.attrib if suite is not None else {}
+    failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
+    skipped = int(counts.get("skipped", 0))
+    passed = int(counts.get("tests", 0)) - failed - skipped
+    return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+
+
+def main(which: str) -> int:
+    """Run the checks of one kind; the exit code is 1 when any failed."""
+    JUNIT.unlink(missing_ok=True)
+    checks = {
+        "fast": (*STATIC, FAST_TESTS),
+        "all": (*STATIC, ALL_TESTS, COVERAGE, GATE),
+    }[which]
+    failed = [check.name for check in checks if not run(check)]
+    if failed:
+        print(f"Failed: {', '.join(failed)}")
+    for needs in missing_components().values():
+        print(f"Left out, for want of {needs}: the tests that need it")
+    print(closing_line(), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Installs the servers and foreign libraries that the tests talk to. Each step says what it does and remembers that it
+# was done; one that cannot be done on this machine is named, and is an error only with CI=true.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamps=.make
+failures=$stamps/failures.log
+mkdir -p "$stamps"
+
+left_out() {
+    if [[ ${CI:-} == true || ${CI:-} == 1 ]]; then
+        echo "Not installed: $1" >&2
+        [[ ! -s $failures ]] || tail -n 20 "$failures" >&2
+        exit 1
+    fi
+    echo "Left out: $1"
+}
+
+# done_with STAMP INPUT...: whether STAMP is newer than every input
+done_with() {
+    local stamp=$1 input
+    shift
+    [[ -e $stamp ]] || return 1
+    for input in "$@"; do [[ ! $input -nt $stamp ]] || return 1; done
+}
+
+debian_packages() {
+    local wanted=()
+    command -v jose >/dev/null || wanted+=(jose)
+    command -v node >/dev/null || wanted+=(nodejs)
+    command -v npm >/dev/null || wanted+=(npm)
+    [[ ${#wanted[@]} -gt 0 ]] || return 0
+    if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
+        left_out "the commands of the Debian packages ${wanted[*]} (needs root and apt-get, or install them yourself)"
+        return 0
+    fi
+    echo "Installing Debian packages: ${wanted[*]}"
+    if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } \
+        >"$failures" 2>&1; then
+        left_out "Debian packages ${wanted[*]} (apt-get failed)"
+    fi
+}
+
+ministack() {
+    if done_with "$stamps/ministack" requirements/ministack.txt; then return 0; fi
+    echo "Installing ministack into .venv-ministack"
+    if .venv/bin/python -m venv .venv-ministack >"$failures" 2>&1 &&
+        .venv-ministack/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
+            --require-hashes -r requirements/ministack.txt >>"$failures" 2>&1; then
+        touch "$stamps/ministack"
+    else
+        left_out "ministack (pip failed)"
+    fi
+}
+
+node_packages() {
+    if [[ -d tests/node/node_modules ]] && done_with "$stamps/node" tests/node/package-lock.json; then return 0; fi
+    if ! command -v npm >/dev/null; then
+        left_out "the packages of tests/node (no npm)"
+        return 0
+    fi
+    echo "Installing the packages of tests/node"
+    # No package needs an install script, so none may run.
+    if (cd tests/node && npm ci --ignore-scripts --no-audit --no-fund) >"$failures" 2>&1; then
+        touch "$stamps/node"
+    else
+        left_out "the packages of tests/node (npm ci failed)"
+    fi
+}
+
+debian_packages
+ministack
+node_packages

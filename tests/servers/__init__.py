@@ -1,0 +1,1 @@
+"""Real servers on loopback for the tests: started by context managers, stopped whatever happens."""

@@ -4,14 +4,31 @@ Implementations raise only `rotator.errors`. Moments are aware UTC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from rotator.domain.audit import AuditEntry, AuditRecord
 from rotator.domain.evidence import Evidence
 from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle
 from rotator.domain.state import IssuerState
+
+__all__ = [
+    "AuditEntry",
+    "AuditRecord",
+    "Clock",
+    "DocumentTarget",
+    "Generated",
+    "HttpAnswer",
+    "KeyStore",
+    "Lease",
+    "NoAnswer",
+    "Probe",
+    "Reporter",
+    "StateStore",
+    "Stored",
+]
 
 
 class Clock(Protocol):
@@ -77,7 +94,9 @@ class Generated:
 class KeyStore(Protocol):
     """Holds private halves. No method returns one."""
 
-    def generate(self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int) -> Generated:
+    def generate(
+        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
+    ) -> Generated:
         """Make the pair of `issuer/generation`, or return the one made before under that name. Raises KeyStoreError."""
         ...
 
@@ -130,26 +149,6 @@ class Lease:
 
     owner: str
     fence: int
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One line of the log before it is chained: what happened, to whom, and the facts. Facts are JSON scalars."""
-
-    at: datetime
-    issuer: str
-    event: str
-    facts: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """A logged entry: its number from 1, the hash before it and its own (SHA-256, hex)."""
-
-    number: int
-    entry: AuditEntry
-    previous: str
-    digest: str
 
 
 class StateStore(Protocol):
@@ -213,5 +212,3 @@ class Reporter(Protocol):
     def warn(self, message: str) -> None:
         """Something that should be looked at."""
         ...
-
-

@@ -1,9 +1,11 @@
 """Frozen dataclasses ↔ JSON, strictly: unknown and missing members and wrong types are refused.
 
-Moments are RFC 3339, durations ISO 8601-free seconds, a union of dataclasses is told apart by its `kind`.
+Moments are RFC 3339, durations seconds. Members of a union of dataclasses are told apart by their tags: class
+variables that are strings, above all `kind`, which go into the JSON beside the fields.
 """
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -36,17 +38,16 @@ def encode(value: object) -> Any:
             return {name: encode(item) for name, item in value.items()}
         case None | bool() | int() | float() | str():
             return value
-        case _ if dataclasses.is_dataclass(value):
+        case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
             members = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-            kind = getattr(value, "kind", None)
-            return {"kind": kind, **members} if isinstance(kind, str) and "kind" not in members else members
+            return _shape(type(value)).tags | members
         case _:
             raise CodecError(f"{type(value).__name__} has no JSON form")
 
 
 def decode(cls: type[T], data: object, where: str = "$") -> T:
     """The value of type `cls` that `data` stands for; raises CodecError."""
-    return typing.cast(T, _decode(cls, data, where))
+    return typing.cast("T", _decode(cls, data, where))
 
 
 def _decode(kind: Any, data: object, where: str) -> object:
@@ -54,12 +55,15 @@ def _decode(kind: Any, data: object, where: str) -> object:
     if origin in (typing.Union, types.UnionType):
         return _decode_union(args, data, where)
     if origin is tuple:
-        return tuple(_decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(_expect(list, data, where)))
+        return tuple(
+            _decode(args[0], item, f"{where}[{i}]")
+            for i, item in enumerate(_expect(list, data, where))
+        )
     if origin is Mapping:
         members = _expect(dict, data, where)
         return {name: _decode(args[1], item, f"{where}.{name}") for name, item in members.items()}
     if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(typing.cast(type, kind), _expect(dict, data, where), where)
+        return _decode_dataclass(typing.cast("type", kind), _expect(dict, data, where), where)
     return _decode_scalar(kind, data, where)
 
 
@@ -70,11 +74,7 @@ def _decode_union(args: tuple[Any, ...], data: object, where: str) -> object:
     if len(options) == 1:
         return _decode(options[0], data, where)
     if all(dataclasses.is_dataclass(option) for option in options):
-        kind = _expect(dict, data, where).get("kind")
-        for option in options:
-            if option.kind == kind:
-                return _decode(option, data, where)
-        raise CodecError(f"{where}.kind: one of {', '.join(o.kind for o in options)} expected")
+        return _decode(_tagged(options, _expect(dict, data, where), where), data, where)
     for option in options:
         try:
             return _decode(option, data, where)
@@ -83,22 +83,45 @@ def _decode_union(args: tuple[Any, ...], data: object, where: str) -> object:
     raise CodecError(f"{where}: no form fits")
 
 
+def _tagged(options: list[Any], data: dict[str, object], where: str) -> Any:
+    """The option whose tags the members carry."""
+    for option in options:
+        if all(data.get(name) == tag for name, tag in _shape(option).tags.items()):
+            return option
+    known = dict.fromkeys(" ".join(_shape(option).tags.values()) for option in options)
+    raise CodecError(f"{where}: one of these kinds expected: {', '.join(known)}")
+
+
 def _decode_dataclass(cls: type, data: dict[str, object], where: str) -> object:
-    hints, fields = _shape(cls)
+    shape = _shape(cls)
     given = dict(data)
-    tag = getattr(cls, "kind", None)
-    if isinstance(tag, str) and "kind" not in fields and given.pop("kind", tag) != tag:
-        raise CodecError(f"{where}.kind: {tag} expected")
-    if unknown := sorted(given.keys() - fields.keys()):
+    for name, tag in shape.tags.items():
+        if given.pop(name, tag) != tag:
+            raise CodecError(f"{where}.{name}: {tag} expected")
+    if unknown := sorted(given.keys() - shape.fields.keys()):
         raise CodecError(f"{where}: unknown member {unknown[0]!r}")
-    if missing := [name for name in fields if name not in given]:
+    if missing := [name for name in shape.fields if name not in given]:
         raise CodecError(f"{where}: member {missing[0]!r} is missing")
-    return cls(**{name: _decode(hints[name], item, f"{where}.{name}") for name, item in given.items()})
+    return cls(**{n: _decode(shape.fields[n], item, f"{where}.{n}") for n, item in given.items()})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Shape:
+    """A dataclass as JSON: its fields with their types, and its tags."""
+
+    fields: Mapping[str, Any]
+    tags: dict[str, str]
 
 
 @cache
-def _shape(cls: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    return typing.get_type_hints(cls), {f.name: f for f in dataclasses.fields(cls)}
+def _shape(cls: type) -> _Shape:
+    hints = typing.get_type_hints(cls)
+    tags = {
+        n: getattr(cls, n)
+        for n, hint in hints.items()
+        if typing.get_origin(hint) is typing.ClassVar
+    }
+    return _Shape({f.name: hints[f.name] for f in dataclasses.fields(cls)}, tags)
 
 
 def _decode_scalar(kind: Any, data: object, where: str) -> object:
@@ -119,7 +142,9 @@ def _decode_scalar(kind: Any, data: object, where: str) -> object:
 def _number(data: object, where: str) -> float:
     if isinstance(data, bool) or not isinstance(data, int | float):
         raise CodecError(f"{where}: a number expected")
-    return data
+    if not math.isfinite(data):
+        raise CodecError(f"{where}: a finite number expected")
+    return float(data)
 
 
 def _expect(kind: Any, data: object, where: str) -> Any:

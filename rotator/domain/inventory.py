@@ -24,6 +24,7 @@ class SigningRead:
     """A region's signing target as it answered."""
 
     etag: str
+    body: bytes
     document: SigningDocument | Unreadable
 
 
@@ -57,6 +58,10 @@ class RegionView:
         if isinstance(self.signing, SigningRead) and isinstance(self.signing.document, SigningDocument):
             return self.signing.document
         return None
+
+    def jwks_unknown(self) -> bool:
+        """Whether nobody can say which keys the region serves: no answer, or none that is a key set."""
+        return not isinstance(self.jwks, Absent) and self.jwks_document() is None
 
     def jwks_document(self) -> Jwks | None:
         """The key set, when it was read and understood."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 
 class Algorithm(StrEnum):
@@ -37,6 +37,7 @@ class Algorithm(StrEnum):
 class RsaPublic:
     """RFC 7518 §6.3.1; both members base64url without padding."""
 
+    kty: ClassVar[str] = "RSA"
     n: str
     e: str
 
@@ -45,6 +46,7 @@ class RsaPublic:
 class EcPublic:
     """RFC 7518 §6.2.1; coordinates base64url, as long as the curve's field."""
 
+    kty: ClassVar[str] = "EC"
     crv: str
     x: str
     y: str
@@ -54,6 +56,7 @@ class EcPublic:
 class OkpPublic:
     """RFC 8037 §2; `x` is the public key, base64url."""
 
+    kty: ClassVar[str] = "OKP"
     crv: str
     x: str
 
@@ -80,7 +83,9 @@ def unb64url(text: str) -> bytes:
     if not text.isascii() or any(c in "=+/" or c.isspace() for c in text):
         raise ValueError("not base64url")
     try:
-        data = base64.b64decode(text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True)
+        data = base64.b64decode(
+            text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4), validate=True
+        )
     except binascii.Error as error:
         raise ValueError("not base64url") from error
     if b64url(data) != text:
@@ -92,11 +97,11 @@ def required_members(key: PublicKey) -> dict[str, str]:
     """The members that make the key, `kty` among them: what RFC 7638 hashes."""
     match key:
         case RsaPublic(n, e):
-            return {"kty": "RSA", "n": n, "e": e}
+            return {"kty": key.kty, "n": n, "e": e}
         case EcPublic(crv, x, y):
-            return {"kty": "EC", "crv": crv, "x": x, "y": y}
+            return {"kty": key.kty, "crv": crv, "x": x, "y": y}
         case OkpPublic(crv, x):
-            return {"kty": "OKP", "crv": crv, "x": x}
+            return {"kty": key.kty, "crv": crv, "x": x}
         case _:
             assert_never(key)
 

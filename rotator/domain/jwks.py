@@ -9,10 +9,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rotator.domain.jwk import EcPublic, Jwk, OkpPublic, PublicKey, RsaPublic, jwk_members, thumbprint, unb64url
+from rotator.domain.jwk import (
+    EcPublic,
+    Jwk,
+    OkpPublic,
+    PublicKey,
+    RsaPublic,
+    jwk_members,
+    thumbprint,
+    unb64url,
+)
 
 MAX_BYTES = 256 * 1024
 """No key set that rotator writes or reads is larger (design I3); a hundred RSA-4096 keys need 90 KiB."""
+
+_MAX_KID = 512
+_RSA_BITS = range(1024, 16384 + 1)
+_MAX_FLAWS = 20
+"""A document of junk has a flaw per entry; a person needs to see only some."""
 
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv", "seed"})
 _COORDINATE_BYTES = {"P-256": 32, "P-384": 48, "P-521": 66}
@@ -67,7 +81,9 @@ def parse(body: bytes) -> Jwks | Unreadable:
     if len(body) > MAX_BYTES:
         return Unreadable(f"larger than {MAX_BYTES // 1024} KiB")
     try:
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+        document = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant
+        )
     except (ValueError, RecursionError):
         return Unreadable("not JSON")
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
@@ -80,6 +96,8 @@ def parse(body: bytes) -> Jwks | Unreadable:
             keys.append(served)
     repeated = [kid for kid, count in Counter(key.kid for key in keys).items() if count > 1]
     flaws.extend(f"kid {short(kid)} stands there more than once" for kid in repeated)
+    if len(flaws) > _MAX_FLAWS:
+        flaws[_MAX_FLAWS:] = [f"and {len(flaws) - _MAX_FLAWS} flaws more"]
     return Jwks(tuple(keys), tuple(flaws))
 
 
@@ -92,7 +110,7 @@ def _entry(index: int, entry: object) -> tuple[ServedKey | None, list[str]]:
     if not isinstance(entry, dict):
         return None, [f"entry {index} is no object"]
     kid = entry.get("kid")
-    if not isinstance(kid, str) or not kid or len(kid) > 512 or not kid.isprintable():
+    if not isinstance(kid, str) or not kid or len(kid) > _MAX_KID or not kid.isprintable():
         return None, [f"entry {index} has no usable kid"]
     private = sorted(_PRIVATE & entry.keys())
     flaws = [f"key {short(kid)} carries private members ({', '.join(private)})"] if private else []
@@ -108,24 +126,24 @@ def _entry(index: int, entry: object) -> tuple[ServedKey | None, list[str]]:
 
 def _public_key(entry: Mapping[str, object]) -> PublicKey | None:
     """The key of a kind rotator knows, None of another; raises ValueError when its members are wrong."""
-    match entry.get("kty"):
-        case "RSA":
+    match entry.get("kty"), entry.get("crv"):
+        case "RSA", _:
             n, e = _member(entry, "n"), _member(entry, "e")
-            if not 1024 <= int.from_bytes(unb64url(n)).bit_length() <= 16384:
+            if int.from_bytes(unb64url(n)).bit_length() not in _RSA_BITS:
                 raise ValueError("RSA modulus of an impossible size")
             unb64url(e)
             return RsaPublic(n, e)
-        case "EC" if entry.get("crv") in _COORDINATE_BYTES:
-            crv, x, y = (_member(entry, name) for name in ("crv", "x", "y"))
+        case "EC", str(crv) if crv in _COORDINATE_BYTES:
+            x, y = _member(entry, "x"), _member(entry, "y")
             if {len(unb64url(x)), len(unb64url(y))} != {_COORDINATE_BYTES[crv]}:
                 raise ValueError("coordinates of the wrong length")
             return EcPublic(crv, x, y)
-        case "OKP" if entry.get("crv") in _OKP_BYTES:
-            crv, x = _member(entry, "crv"), _member(entry, "x")
+        case "OKP", str(crv) if crv in _OKP_BYTES:
+            x = _member(entry, "x")
             if len(unb64url(x)) != _OKP_BYTES[crv]:
                 raise ValueError("public key of the wrong length")
             return OkpPublic(crv, x)
-        case str():
+        case str(), _:
             return None
         case _:
             raise ValueError("no kty")
@@ -139,8 +157,9 @@ def _member(entry: Mapping[str, object], name: str) -> str:
 
 
 def _text(members: Mapping[str, object]) -> str:
-    text = json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text
+    return json.dumps(
+        members, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
 
 
 def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -59,6 +59,8 @@ class Reason(StrEnum):
     STATE_BEHIND = "state_behind"
     CLOCK_BEHIND = "clock_behind"
     HELD = "held"
+    POLICY_INFEASIBLE = "policy_infeasible"
+    DOCUMENT_FULL = "document_full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

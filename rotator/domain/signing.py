@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from rotator.domain.jwks import Unreadable
+from rotator.domain.jwks import MAX_BYTES, Unreadable
 from rotator.domain.times import format_moment, parse_moment
 
 FORMAT = "rotator.signing/1"
@@ -42,12 +42,21 @@ class SigningDocument:
 
 def render_signing(document: SigningDocument) -> bytes:
     """The document's bytes."""
-    members = {"format": FORMAT, "issuer": document.issuer, "generation": document.generation, **_orders(document)}
-    return (json.dumps(members | {"written_at": format_moment(document.written_at)}, indent=1) + "\n").encode()
+    members = {
+        "format": FORMAT,
+        "issuer": document.issuer,
+        "generation": document.generation,
+        **_orders(document),
+    }
+    return (
+        json.dumps(members | {"written_at": format_moment(document.written_at)}, indent=1) + "\n"
+    ).encode()
 
 
 def parse_signing(body: bytes) -> SigningDocument | Unreadable:
     """Read a served signing target; total, and `reason` never quotes it. Members it does not know are ignored."""
+    if len(body) > MAX_BYTES:
+        return Unreadable(f"larger than {MAX_BYTES // 1024} KiB")
     try:
         members = json.loads(body.decode("utf-8"))
         if members["format"] != FORMAT:
@@ -57,7 +66,7 @@ def parse_signing(body: bytes) -> SigningDocument | Unreadable:
             generation=_count(members["generation"]),
             active=_signer(members["active"]),
             standby=None if members["standby"] is None else _signer(members["standby"]),
-            revoked=tuple(_text(kid) for kid in members["revoked"]),
+            revoked=tuple(_text(kid) for kid in _list(members["revoked"])),
             written_at=parse_moment(members["written_at"]),
             max_token_lifetime=timedelta(seconds=_number(members["max_token_lifetime_s"])),
             refresh_after=timedelta(seconds=_number(members["refresh_after_s"])),
@@ -83,12 +92,18 @@ def _signer_members(signer: Signer) -> dict[str, Any]:
 
 
 def _signer(members: dict[str, Any]) -> Signer:
-    key = {_text(name): _text(value) for name, value in members["key"].items()}
+    key = {_text(name): _text(value) for name, value in dict(members["key"]).items()}
     return Signer(_text(members["kid"]), _text(members["alg"]), key)
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isprintable():
+        raise TypeError
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
         raise TypeError
     return value
 

@@ -32,6 +32,7 @@ class RegionRecord:
     jwks_kids: tuple[str, ...] = ()
     signing_location: str = ""
     signing_etag: str | None = None
+    signing_body: str | None = None
     signing_kid: str | None = None
     signing_generation: int = 0
     proven: bool = False

@@ -1,0 +1,168 @@
+"""`apply`: plan, ask, carry out; again until nothing is due. A saved plan is carried out exactly or refused as stale."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rotator.app.execute import LEASE_TERM, Run, execute, record_settled, recover
+from rotator.app.gather import gather, load_state
+from rotator.app.plan import make_plan, plan_of
+from rotator.app.reports import ApplyReport, StepResult
+from rotator.app.world import IssuerWorld, World
+from rotator.domain.inventory import Inventory, JwksRead, SigningRead
+from rotator.domain.plan import IssuerPlan, JwksStep, Plan, SigningStep, Step
+from rotator.errors import Declined, StalePlan, TargetConflict, UnsafePlan
+from rotator.planning.planner import plan_issuer
+from rotator.planning.safety import check
+from rotator.ports import Lease
+
+ROUNDS = 8
+"""Rounds of one apply: publishing makes the first switch due, a switch makes the next standby due, and so on."""
+
+Confirm = Callable[[Plan], bool]
+
+
+def apply(world: World, *, confirm: Confirm | None = None, on_plan: Callable[[Plan], None] = lambda _: None) -> ApplyReport:
+    """Carry out what is due, and what becomes due through it.
+
+    `confirm` is asked once, without the lease, and may take its time; None asks nobody. `on_plan` sees the plan of
+    each round before it is carried out. Raises Declined, LeaseHeld, StalePlan, UnsafePlan.
+    """
+    asked = _ask(world, confirm) if confirm else None
+    if asked and not asked.due:
+        return ApplyReport(at=world.clock.now(), results=(), left=asked)
+    results: list[StepResult] = []
+    with lease_of(world) as lease:
+        for _ in range(ROUNDS):
+            runs = [prepare(world, issuer, lease) for issuer in world.issuers]
+            plan = plan_of(world, [run.inventory for run in runs])
+            if asked and _decisions(plan) != _decisions(asked):
+                raise StalePlan("the plan changed while it was being read", hint="run it again: rotator apply")
+            asked = None
+            if not plan.due:
+                break
+            on_plan(plan)
+            done = _round(runs, plan)
+            results.extend(done)
+            if any(result.error for result in done) and not _only_conflicts(done):
+                break
+    return ApplyReport(at=world.clock.now(), results=tuple(results), left=make_plan(world))
+
+
+def apply_saved(world: World, plan: Plan) -> ApplyReport:
+    """Carry out exactly a saved plan. Raises StalePlan when state, configuration or a region's ETag moved."""
+    with lease_of(world) as lease:
+        chosen = _chosen(world, plan)
+        runs = [_gathered(world, issuer, lease) for issuer, _ in chosen]
+        changes = [c for run, (_, part) in zip(runs, chosen, strict=True) for c in changes_since(run.inventory, part)]
+        if plan.config_digest != world.config_digest:
+            changes.insert(0, "the configuration")
+        if changes:
+            raise StalePlan("the plan no longer fits", detail=f"changed since: {', '.join(changes)}")
+        for run in runs:
+            _catch_up(run)
+        results = _round(runs, plan)
+    return ApplyReport(at=world.clock.now(), results=tuple(results), left=make_plan(world))
+
+
+@contextmanager
+def lease_of(world: World) -> Iterator[Lease]:
+    """The lease, given back whatever happens. Raises LeaseHeld."""
+    lease = world.state.acquire(world.owner, LEASE_TERM)
+    try:
+        yield lease
+    finally:
+        world.state.release(lease)
+
+
+def prepare(world: World, issuer: IssuerWorld, lease: Lease) -> Run:
+    """One issuer's run, with whatever an earlier run left open brought to its end first."""
+    run = _gathered(world, issuer, lease)
+    _catch_up(run)
+    return run
+
+
+def _gathered(world: World, issuer: IssuerWorld, lease: Lease) -> Run:
+    world.state.renew(lease, LEASE_TERM)
+    return Run(world, issuer, lease, gather(world, issuer, load_state(world, issuer)))
+
+
+def _catch_up(run: Run) -> None:
+    recover(run)
+    record_settled(run)
+
+
+def changes_since(inventory: Inventory, plan: IssuerPlan) -> list[str]:
+    """What moved since a plan was made: serial, lineage, and the documents that its steps expect."""
+    state, found = inventory.state, []
+    if state.lineage != plan.lineage:
+        found.append(f"{plan.issuer}: this is the state of another history (lineage {state.lineage or 'none'})")
+    if state.serial != plan.serial:
+        found.append(f"{plan.issuer}: the plan was made for serial {plan.serial}, the state is at {state.serial}")
+    for step in plan.steps:
+        if isinstance(step, JwksStep | SigningStep) and _moved(inventory, step):
+            what = "JWKS" if isinstance(step, JwksStep) else "signing target"
+            found.append(f"{plan.issuer}: {step.region}'s {what} (ETag)")
+    return list(dict.fromkeys(found))
+
+
+def _moved(inventory: Inventory, step: JwksStep | SigningStep) -> bool:
+    view = inventory.views.get(step.region)
+    if view is None or (step.expected_etag or "").startswith("@"):
+        return view is None
+    read = view.jwks if isinstance(step, JwksStep) else view.signing
+    return (read.etag if isinstance(read, JwksRead | SigningRead) else None) != step.expected_etag
+
+
+def _chosen(world: World, plan: Plan) -> list[tuple[IssuerWorld, IssuerPlan]]:
+    worlds = {issuer.name: issuer for issuer in world.issuers}
+    missing = [part.issuer for part in plan.issuers if part.issuer not in worlds and part.steps]
+    if missing:
+        raise StalePlan(f"issuer {missing[0]} is in the plan, not in this run")
+    return [(worlds[part.issuer], part) for part in plan.issuers if part.issuer in worlds]
+
+
+def _ask(world: World, confirm: Confirm) -> Plan:
+    plan = make_plan(world)
+    if plan.due and not confirm(plan):
+        raise Declined("nothing was applied")
+    return plan
+
+
+def _round(runs: list[Run], plan: Plan) -> list[StepResult]:
+    """Every issuer's part of a plan, each proven safe first; one issuer's trouble does not stop the next."""
+    parts = {part.issuer: part for part in plan.issuers}
+    for run in runs:
+        prove(run.inventory, parts[run.issuer.name], run)
+    return [result for run in runs for result in execute(run, parts[run.issuer.name])]
+
+
+def prove(inventory: Inventory, plan: IssuerPlan, run: Run) -> None:
+    """Raise UnsafePlan when the independent checker finds that a plan would do damage (design §5)."""
+    now = run.world.clock.now()
+    violations = check(plan, inventory, now)
+    if not violations:
+        return
+    waits = {wait.reason for wait in plan_issuer(inventory, now).waiting}
+    words = [f"step {v.step}: {v.invariant}: {v.words}" for v in violations]
+    raise UnsafePlan(
+        f"{plan.issuer}: the plan would do damage and was not carried out",
+        detail="; ".join((*words, *sorted(waits))),
+        hint="look at what stands in the way: rotator plan",
+    )
+
+
+def _decisions(plan: Plan) -> list[tuple[object, ...]]:
+    """What a plan decides, without the moments and ETags that move by themselves."""
+    return [(part.issuer, *_decision(step)) for part in plan.issuers for step in part.steps]
+
+
+def _decision(step: Step) -> tuple[object, ...]:
+    names = ("kind", "kid", "ref", "region", "keys", "generation", "standby")
+    return tuple(getattr(step, name, None) for name in names)
+
+
+def _only_conflicts(results: list[StepResult]) -> bool:
+    """Whether every failure is somebody else's write, which reading and planning again takes in."""
+    return all(result.error.code == TargetConflict.code for result in results if result.error)
+
+

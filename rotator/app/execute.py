@@ -1,0 +1,239 @@
+"""Carrying out the steps of one issuer, stage by stage: intent, effects side by side, read back, result (design §6).
+
+A crash at any point is finished by the next run: an intent is saved before the first effect of its stage, and what
+took effect is found again by reading. A step that fails stops the later stages of its issuer, never its own stage.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import assert_never
+
+from rotator.app.gather import fold_views, keep_evidence
+from rotator.app.journal import Outcome, begin, finish, lines, moment_lines
+from rotator.app.looking import side_by_side
+from rotator.app.reports import StepResult
+from rotator.app.world import IssuerWorld, World
+from rotator.app.writing import body_of, expected_etag, write
+from rotator.domain.evidence import end_runs
+from rotator.domain.inventory import Inventory, JwksRead, RegionView
+from rotator.domain.jwk import Algorithm, Jwk, thumbprint
+from rotator.domain.keys import Key, Moments
+from rotator.domain.lifecycle import Phase, phase
+from rotator.domain.plan import (
+    Destroy,
+    Disable,
+    Generate,
+    IssuerPlan,
+    JwksStep,
+    RepairJwks,
+    Retire,
+    SigningStep,
+    Step,
+)
+from rotator.domain.state import IssuerState
+from rotator.errors import InternalError, RotatorError, TargetConflict
+from rotator.planning.settle import settle
+from rotator.ports import AuditEntry, Generated, Lease
+
+LEASE_TERM = timedelta(seconds=60)
+"""Longer than any single effect may take, retries included (design I6)."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One issuer's run under a lease: its inventory as of the last read, and the kids bound to refs."""
+
+    world: World
+    issuer: IssuerWorld
+    lease: Lease
+    inventory: Inventory
+    bound: dict[str, str] = field(default_factory=dict)
+
+
+def execute(run: Run, plan: IssuerPlan) -> list[StepResult]:
+    """Carry out the stages in order, up to and including the first that has a failure."""
+    results: list[StepResult] = []
+    for stage in stages(plan.steps):
+        done = _run_stage(run, [_bind(step, run.bound) for step in stage])
+        results.extend(done)
+        if any(result.error for result in done):
+            break
+    return results
+
+
+def stages(steps: Sequence[Step]) -> list[list[Step]]:
+    """Consecutive steps of one kind over different regions: what may happen side by side."""
+    found: list[list[Step]] = []
+    for step in steps:
+        last = found[-1] if found else []
+        if last and type(last[0]) is type(step) and _place(step) not in map(_place, last):
+            last.append(step)
+        else:
+            found.append([step])
+    return found
+
+
+def recover(run: Run) -> None:
+    """Close an intent that an earlier run left open: whatever of it took effect is recorded, the rest forgotten."""
+    intent = run.inventory.state.intent
+    if intent is None:
+        return
+    outcomes = [_found(run, step) for step in intent.steps]
+    _record(run, list(intent.steps), outcomes, "recovered")
+
+
+def record_settled(run: Run) -> None:
+    """Save the moments that the regions show and the state does not know yet."""
+    now = run.world.clock.now()
+    state = settle(run.inventory, now)
+    if state != run.inventory.state:
+        _save(run, state, moment_lines(run.inventory.state, state, now))
+
+
+def staged_key(run: Run, step: Generate, made: Generated) -> Key:
+    """The record of a key that the store has just made."""
+    kid = thumbprint(made.public)
+    return Key(
+        jwk=Jwk(kid, Algorithm(step.algorithm), made.public),
+        generation=step.generation,
+        handle=made.handle,
+        moments=Moments(staged_at=run.world.clock.now()),
+    )
+
+
+def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
+    now, state = run.world.clock.now(), run.inventory.state
+    run.world.state.renew(run.lease, LEASE_TERM)
+    opened = begin(state, steps, run.issuer.setup.policy, secrets.token_hex(8), now)
+    entries = [*lines(run.issuer.name, "begun", steps, now), *moment_lines(state, opened, now)]
+    _save(run, opened, entries)
+    for step in steps:
+        run.world.reporter.progress(f"{run.issuer.name}: {step.kind} {_place(step) or ''}".rstrip())
+    outcomes = side_by_side(lambda step: _effect(run, step), steps)
+    _record(run, steps, outcomes, "done")
+    return [_result(run, step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
+
+
+def _effect(run: Run, step: Step) -> Outcome:
+    """One effect; its error is part of the outcome, so that its neighbours are not held up."""
+    try:
+        return _carry_out(run, step)
+    except RotatorError as error:
+        return Outcome(error=error)
+
+
+def _carry_out(run: Run, step: Step) -> Outcome:
+    if isinstance(step, JwksStep | SigningStep):
+        return Outcome(view=_write(run, step))
+    match step:
+        case Generate():
+            policy, name = run.issuer.setup.policy, run.issuer.name
+            algorithm = Algorithm(step.algorithm)
+            made = run.issuer.keys.generate(name, step.generation, algorithm, policy.rsa_bits)
+            return Outcome(key=staged_key(run, step, made))
+        case Retire():
+            return _retired(run, step)
+        case Destroy():
+            key = run.inventory.state.key(step.kid)
+            if key:
+                run.issuer.keys.destroy(key.handle)
+            return Outcome()
+        case Disable():
+            raise InternalError("local keys cannot be disabled, only destroyed")
+        case _:
+            assert_never(step)
+
+
+def _write(run: Run, step: JwksStep | SigningStep) -> RegionView:
+    ports = run.issuer.regions[step.region]
+    if isinstance(step, JwksStep) and not run.inventory.state.record(step.region).proven:
+        ports.jwks.prove_conditional_writes()
+        ports.signing.prove_conditional_writes()
+    body = body_of(run.inventory, step, run.world.clock.now())
+    return write(ports, step, body, expected_etag(run.inventory, step))
+
+
+def _retired(run: Run, step: Retire) -> Outcome:
+    """The stage before has settled the switch; here it must show."""
+    key = run.inventory.state.key(step.kid)
+    if key and phase(key) is Phase.RETIRED:
+        return Outcome()
+    return Outcome(error=TargetConflict(f"not every region confirms that {step.kid[:8]} is switched away"))
+
+
+def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) -> None:
+    """Save results and settled moments in one transaction, and keep what the read-backs show as evidence."""
+    now, before = run.world.clock.now(), run.inventory.state
+    after = finish(before, run.issuer.setup, steps, outcomes, now)
+    pairs = list(zip(steps, outcomes, strict=True))
+    views = {s.region: o.view for s, o in pairs if o.view and isinstance(s, JwksStep | SigningStep)}
+    evidence = run.inventory.evidence
+    for step in steps:
+        if isinstance(step, RepairJwks) and step.region in views:
+            evidence = end_runs(evidence, step.region)
+    evidence = fold_views(run.world, run.issuer, after, evidence, views)
+    keep_evidence(run.world, evidence)
+    run.inventory = replace(
+        run.inventory, state=after, evidence=evidence, views={**run.inventory.views, **views}
+    )
+    settled = settle(run.inventory, now)
+    errors = [outcome.error for outcome in outcomes]
+    entries = [*lines(run.issuer.name, event, steps, now, errors), *moment_lines(before, settled, now)]
+    _save(run, settled, entries)
+    for step, outcome in pairs:
+        if isinstance(step, Generate) and outcome.key:
+            run.bound[step.ref] = outcome.key.kid
+
+
+def _found(run: Run, step: Step) -> Outcome:
+    """What an interrupted step left behind; an error where nothing did."""
+    name = run.issuer.name
+    if isinstance(step, Generate):
+        made = run.issuer.keys.find(name, step.generation)
+        if made:
+            return Outcome(key=staged_key(run, step, made))
+    elif isinstance(step, JwksStep):
+        view = run.inventory.views.get(step.region)
+        if view and isinstance(view.jwks, JwksRead) and _is_body(run, step, view.jwks.body):
+            return Outcome(view=view)
+    elif isinstance(step, SigningStep):
+        view = run.inventory.views.get(step.region)
+        document = view.signing_document() if view else None
+        if document and (document.generation, document.active.kid) == (step.generation, step.kid):
+            return Outcome(view=view)
+    elif isinstance(step, Destroy):
+        return _carry_out(run, step)
+    return Outcome(error=TargetConflict("interrupted before it took effect"))
+
+
+def _is_body(run: Run, step: JwksStep, body: bytes) -> bool:
+    try:
+        return body_of(run.inventory, step, run.world.clock.now()) == body
+    except TargetConflict:
+        return False
+
+
+def _save(run: Run, state: IssuerState, entries: list[AuditEntry]) -> None:
+    state = state if state.lineage else replace(state, lineage=secrets.token_hex(8))
+    run.inventory = replace(run.inventory, state=run.world.state.save(run.lease, state, entries))
+
+
+def _result(run: Run, step: Step, outcome: Outcome) -> StepResult:
+    kid = outcome.key.kid if outcome.key else getattr(step, "kid", None)
+    error = outcome.error.diagnostics() if outcome.error else None
+    exit_code = outcome.error.exit_code if outcome.error else 0
+    return StepResult(issuer=run.issuer.name, step=step, kid=kid, error=error, exit_code=exit_code)
+
+
+def _bind(step: Step, bound: dict[str, str]) -> Step:
+    """The step with the kids of keys that exist by now in place of their refs."""
+    if isinstance(step, JwksStep):
+        return replace(step, keys=tuple(bound.get(kid, kid) for kid in step.keys))
+    return step
+
+
+def _place(step: Step) -> str | None:
+    """The region a step works in, None when it works in none."""
+    return step.region if isinstance(step, JwksStep | SigningStep) else None

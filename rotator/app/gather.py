@@ -1,0 +1,126 @@
+"""State, regions and URLs into one inventory; every look is folded into the evidence and kept (design §6)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from rotator.app.looking import Glance, glance_at_all, look_of
+from rotator.app.world import IssuerWorld, World
+from rotator.domain.evidence import Evidence, Verdict, end_runs, fold_look, fold_signing, fold_staleness
+from rotator.domain.inventory import Absent, Inventory, JwksRead, RegionView, SigningRead
+from rotator.domain.jwks import Jwks, ServedKey, own_entry, render
+from rotator.domain.keys import Key
+from rotator.domain.plan import JwksStep
+from rotator.domain.signing import SigningDocument, parse_signing
+from rotator.domain.state import IssuerState, RegionRecord
+from rotator.domain.timing import staleness
+from rotator.errors import StateError
+from rotator.planning.settle import settled
+from rotator.planning.situation import measured_cache, never_signed
+
+PAUSE = timedelta(milliseconds=200)
+"""Between two samples of one run (`passes_required`)."""
+
+
+def load_state(world: World, issuer: IssuerWorld) -> IssuerState:
+    """What is remembered, or a state that has seen nothing."""
+    return world.state.load(issuer.name) or IssuerState(issuer=issuer.name)
+
+
+def gather(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
+    """Look at everything, as often as keys that wait for their turn need passes; keep the evidence."""
+    evidence = world.state.load_evidence(issuer.name)
+    glances = glance_at_all(world, issuer)
+    evidence = _fold(world, issuer, state, evidence, glances)
+    for _ in range(_samples_lacking(issuer, state, evidence)):
+        world.clock.sleep(PAUSE)
+        glances = glance_at_all(world, issuer)
+        evidence = _fold(world, issuer, state, evidence, glances)
+    keep_evidence(world, evidence)
+    views = {name: glance.view for name, glance in glances.items() if glance.view is not None}
+    return Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views)
+
+
+def keep_evidence(world: World, evidence: Evidence) -> None:
+    """Keep what was seen; where that cannot be, the run goes on without it and later runs look again."""
+    try:
+        world.state.save_evidence(evidence)
+    except StateError as error:
+        world.reporter.warn(f"what was seen could not be kept: {error.message}")
+
+
+def remembered(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
+    """The inventory without looking: every region as rotator last left it (`--no-refresh`)."""
+    views = {name: _as_left(state, state.record(name)) for name in issuer.regions}
+    evidence = world.state.load_evidence(issuer.name)
+    return settled(Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views), world.clock.now())
+
+
+def fold_views(
+    world: World, issuer: IssuerWorld, state: IssuerState, evidence: Evidence, views: Mapping[str, RegionView]
+) -> Evidence:
+    """The evidence after reads of signing targets (design T3)."""
+    kids = tuple(key.kid for key in state.keys)
+    for name, view in views.items():
+        readable = isinstance(view.signing, SigningRead) and isinstance(view.signing.document, SigningDocument)
+        if readable or isinstance(view.signing, Absent):
+            evidence = fold_signing(evidence, name, view.signing_kid(), kids, world.clock.now())
+    return evidence
+
+
+def _fold(
+    world: World, issuer: IssuerWorld, state: IssuerState, evidence: Evidence, glances: Mapping[str, Glance]
+) -> Evidence:
+    kids = tuple(key.kid for key in state.keys)
+    for gate, glance in glances.items():
+        if glance.view and not _is_ours(state, gate, glance.view):
+            evidence = end_runs(evidence, gate)
+        look = look_of(world, issuer, state, gate, glance)
+        evidence = fold_look(evidence, gate, look, kids)
+        cache = measured_cache(issuer.setup, evidence, gate)
+        old = staleness(issuer.setup.policy, cache).total
+        evidence = fold_staleness(evidence, gate, old, look.at)
+    views = {name: glance.view for name, glance in glances.items() if glance.view is not None}
+    return fold_views(world, issuer, state, evidence, views)
+
+
+def _is_ours(state: IssuerState, region: str, view: RegionView) -> bool:
+    """Whether the region's document is the one that was written last, or one that an open intent was writing."""
+    record = state.record(region)
+    if not isinstance(view.jwks, JwksRead) or not record.jwks_kids or view.jwks.etag == record.jwks_etag:
+        return True
+    document = view.jwks_document()
+    steps = state.intent.steps if state.intent else ()
+    intended = [s.keys for s in steps if isinstance(s, JwksStep) and s.region == region]
+    return document is not None and document.kids() in intended
+
+
+def _samples_lacking(issuer: IssuerWorld, state: IssuerState, evidence: Evidence) -> int:
+    """How many more passes in a row the keys that wait for promotion need; none where a look did not pass."""
+    required = issuer.setup.policy.passes_required
+    lacking = 0
+    for key in _waiting_keys(state):
+        for gate in issuer.setup.gates():
+            seen = evidence.sighting(gate, key.kid)
+            if seen.verdict is not Verdict.PASS:
+                return 0
+            lacking = max(lacking, required - seen.passes)
+    return lacking
+
+
+def _waiting_keys(state: IssuerState) -> tuple[Key, ...]:
+    begun = state.switching()
+    return (*((begun,) if begun else ()), *never_signed(state))
+
+
+def _as_left(state: IssuerState, record: RegionRecord) -> RegionView:
+    """A region as it was last written; the text of foreign keys is not remembered, their kids are."""
+    jwks: JwksRead | Absent = Absent()
+    signing: SigningRead | Absent = Absent()
+    if record.jwks_etag is not None:
+        keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
+        entries = tuple(own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys)
+        jwks = JwksRead(record.jwks_etag, render(entries), Jwks(entries))
+    if record.signing_etag is not None and record.signing_body is not None:
+        body = record.signing_body.encode()
+        signing = SigningRead(record.signing_etag, body, parse_signing(body))
+    return RegionView(jwks, signing)

@@ -1,0 +1,52 @@
+"""`hold` and `release`: an operator stops an issuer's timers, or lets it go on (design I5)."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from rotator.app.apply import lease_of
+from rotator.app.gather import load_state
+from rotator.app.world import IssuerWorld, World
+from rotator.domain.state import Hold, IssuerState
+from rotator.domain.times import format_moment
+from rotator.errors import UsageError
+from rotator.ports import AuditEntry, Lease
+
+
+def hold(world: World, issuer: str, reason: str, *, owner: str, until: datetime | None = None) -> IssuerState:
+    """Hold an issuer; a new hold replaces the one in force. Raises UsageError, LeaseHeld."""
+    now = world.clock.now()
+    if until is not None and until <= now:
+        raise UsageError(f"--until {format_moment(until)} is in the past")
+    if not reason.strip():
+        raise UsageError("a hold needs a reason")
+    chosen = issuer_named(world, issuer)
+    with lease_of(world) as lease:
+        state = replace(load_state(world, chosen), hold=Hold(reason=reason, owner=owner, since=now, until=until))
+        facts = {"reason": reason, "owner": owner, "until": format_moment(until) if until else None}
+        return _save(world, lease, state, "held", facts)
+
+
+def release(world: World, issuer: str, *, owner: str) -> IssuerState:
+    """Let an issuer go on. One that is not held stays as it is. Raises UsageError, LeaseHeld."""
+    chosen = issuer_named(world, issuer)
+    with lease_of(world) as lease:
+        state = load_state(world, chosen)
+        if state.hold is None:
+            return state
+        return _save(world, lease, replace(state, hold=None), "released", {"owner": owner})
+
+
+def issuer_named(world: World, name: str) -> IssuerWorld:
+    """The issuer of that name; raises UsageError with the names there are."""
+    for issuer in world.issuers:
+        if issuer.name == name:
+            return issuer
+    known = ", ".join(issuer.name for issuer in world.issuers)
+    raise UsageError(f"there is no issuer {name!r}", hint=f"the configuration has: {known}")
+
+
+def _save(world: World, lease: Lease, state: IssuerState, event: str, facts: Mapping[str, str | None]) -> IssuerState:
+    state = state if state.lineage else replace(state, lineage=secrets.token_hex(8))
+    return world.state.save(lease, state, [AuditEntry(world.clock.now(), state.issuer, event, facts)])

@@ -1,0 +1,136 @@
+"""What the state says before and after a stage, and the log lines that go with it; pure.
+
+Before: generations raised, switches and removals marked as begun, watermarks raised, the steps as an open intent.
+After: new keys, what each region was left with, and every moment that the regions now show.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.domain.codec import encode
+from rotator.domain.inventory import JwksRead, RegionView, SigningRead
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Event, advance
+from rotator.domain.plan import (
+    Destroy,
+    Generate,
+    JwksStep,
+    Remove,
+    SigningStep,
+    Step,
+    Switch,
+)
+from rotator.domain.policy import IssuerSetup, Policy
+from rotator.domain.state import Intent, IssuerState, RegionRecord
+from rotator.errors import RotatorError
+from rotator.ports import AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an effect left: a new key, the region as it reads now, or an error."""
+
+    key: Key | None = None
+    view: RegionView | None = None
+    error: RotatorError | None = None
+
+
+def begin(state: IssuerState, steps: Sequence[Step], policy: Policy, intent_id: str, now: datetime) -> IssuerState:
+    """The state that is saved before the first effect of a stage."""
+    for step in steps:
+        state = _begin_one(state, step, policy, now)
+    return replace(state, intent=Intent(id=intent_id, opened_at=now, steps=tuple(steps)))
+
+
+def finish(
+    state: IssuerState, setup: IssuerSetup, steps: Sequence[Step], outcomes: Sequence[Outcome], now: datetime
+) -> IssuerState:
+    """The state with the results of a stage, its intent closed; moments are settled by the caller."""
+    for step, outcome in zip(steps, outcomes, strict=True):
+        if outcome.error is None:
+            state = _finish_one(state, setup, step, outcome, now)
+    return replace(state, intent=None)
+
+
+def lines(
+    issuer: str, event: str, steps: Sequence[Step], at: datetime, errors: Sequence[RotatorError | None] = ()
+) -> list[AuditEntry]:
+    """One log line a step; a failed one says why."""
+    failures = [*errors, *([None] * (len(steps) - len(errors)))]
+    return [_line(issuer, event, step, at, error) for step, error in zip(steps, failures, strict=True)]
+
+
+def moment_lines(before: IssuerState, after: IssuerState, at: datetime) -> list[AuditEntry]:
+    """One log line for each moment that was recorded between two states."""
+    found: list[AuditEntry] = []
+    for key in after.keys:
+        known = before.key(key.kid)
+        old = known.moments.recorded() if known else {}
+        new = {name: moment for name, moment in key.moments.recorded().items() if name not in old}
+        found.extend(
+            AuditEntry(at, after.issuer, name, {"kid": key.kid, "moment": encode(moment)})
+            for name, moment in new.items()
+        )
+    return found
+
+
+def _begin_one(state: IssuerState, step: Step, policy: Policy, now: datetime) -> IssuerState:
+    if isinstance(step, Generate | Remove | SigningStep):
+        state = replace(state, generation=max(state.generation, step.generation))
+    if isinstance(step, Remove | SigningStep):
+        state = replace(state, signing_generation=max(state.signing_generation, step.generation))
+    key = state.key(step.kid) if isinstance(step, Remove | SigningStep) else None
+    if key is None:
+        return state
+    if isinstance(step, Remove):
+        return state.with_key(advance(key, Event.START_REMOVAL, now))
+    key = replace(
+        key,
+        max_token_lifetime=max(key.max_token_lifetime, policy.token_lifetime),
+        max_signer_stop=max(key.max_signer_stop, policy.signer_stop),
+    )
+    return state.with_key(advance(key, Event.START_SWITCH, now) if isinstance(step, Switch) else key)
+
+
+def _finish_one(
+    state: IssuerState, setup: IssuerSetup, step: Step, outcome: Outcome, now: datetime
+) -> IssuerState:
+    if outcome.key is not None and state.key(outcome.key.kid) is None:
+        return replace(state, keys=(*state.keys, outcome.key))
+    if outcome.view is not None and isinstance(step, JwksStep | SigningStep):
+        record = _recorded(state.record(step.region), setup, step, outcome.view)
+        return state.with_record(step.region, record)
+    key = state.key(step.kid) if isinstance(step, Destroy) else None
+    return state.with_key(advance(key, Event.DESTROY, now)) if key else state
+
+
+def _recorded(
+    record: RegionRecord, setup: IssuerSetup, step: JwksStep | SigningStep, view: RegionView
+) -> RegionRecord:
+    region = setup.region(step.region)
+    if isinstance(step, JwksStep) and isinstance(view.jwks, JwksRead):
+        location = region.jwks_location if region else record.jwks_location
+        return replace(
+            record, proven=True, jwks_etag=view.jwks.etag, jwks_kids=step.keys, jwks_location=location
+        )
+    if isinstance(step, SigningStep) and isinstance(view.signing, SigningRead):
+        return replace(
+            record,
+            signing_etag=view.signing.etag,
+            signing_body=view.signing.body.decode(),
+            signing_kid=step.kid,
+            signing_generation=step.generation,
+            signing_location=region.signing_location if region else record.signing_location,
+        )
+    return record
+
+
+def _line(
+    issuer: str, event: str, step: Step, at: datetime, error: RotatorError | None
+) -> AuditEntry:
+    names = ("kid", "ref", "region", "generation")
+    facts = {name: getattr(step, name) for name in names if hasattr(step, name)}
+    why = {"code": error.code, "error": error.message} if error else {}
+    facts |= {"step": step.kind, "reason_code": step.reason_code.value, **why}
+    return AuditEntry(at, issuer, f"{event}_failed" if error else event, facts)

@@ -1,0 +1,94 @@
+"""`status` and `history`: keys × regions with phases and moments, what comes next, what is late."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from rotator.app.plan import inventories_of, plan_of
+from rotator.app.reports import (
+    HistoryReport,
+    IssuerStatus,
+    KeyInRegion,
+    KeyStatus,
+    NextStep,
+    StatusReport,
+)
+from rotator.app.world import World
+from rotator.domain.inventory import Inventory
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import IN_JWKS, phase
+from rotator.domain.plan import FindingKind, IssuerPlan
+from rotator.planning.removals import removal_of
+from rotator.planning.settle import settled
+from rotator.planning.situation import Situation, in_order
+from rotator.planning.switching import candidate, turn_of
+
+
+def status(world: World, *, refresh: bool = True, regions: tuple[str, ...] = ()) -> StatusReport:
+    """Every issuer as it stands; looks at the regions first unless told not to."""
+    inventories = inventories_of(world, refresh=refresh)
+    plan, now = plan_of(world, inventories), world.clock.now()
+    issuers = [
+        _issuer(settled(inventory, now), part, now, regions)
+        for inventory, part in zip(inventories, plan.issuers, strict=True)
+    ]
+    return StatusReport(at=now, issuers=tuple(issuers))
+
+
+def history(world: World) -> HistoryReport:
+    """Every key there ever was, oldest first; looks at nothing."""
+    now = world.clock.now()
+    found = {}
+    for inventory in inventories_of(world, refresh=False):
+        situation = Situation(inventory, now)
+        keys = in_order(inventory.state.keys)
+        found[inventory.setup.name] = tuple(_key(situation, key, ()) for key in keys)
+    return HistoryReport(at=now, issuers=found)
+
+
+def _issuer(inventory: Inventory, plan: IssuerPlan, now: datetime, regions: tuple[str, ...]) -> IssuerStatus:
+    situation, state = Situation(inventory, now), inventory.state
+    gates = tuple(gate for gate in inventory.setup.gates() if not regions or gate in regions)
+    shown = [key for key in in_order(state.keys) if phase(key) in IN_JWKS]
+    active = state.active()
+    return IssuerStatus(
+        issuer=state.issuer,
+        url=inventory.setup.url,
+        algorithm=situation.policy.algorithm.value,
+        serial=state.serial,
+        generation=state.generation,
+        active=active.kid if active else None,
+        hold=state.hold if situation.held else None,
+        gates=gates,
+        keys=tuple(_key(situation, key, gates) for key in shown),
+        next=_next(situation, plan),
+        overdue=tuple(f.detail for f in plan.findings if f.kind is FindingKind.OVERDUE),
+        plan=plan,
+    )
+
+
+def _key(situation: Situation, key: Key, gates: tuple[str, ...]) -> KeyStatus:
+    gone = phase(key) not in IN_JWKS or not key.ever_signed
+    remove_after = None if gone or key.moments.retired_at is None else removal_of(situation, key).opens
+    seen: Mapping[str, KeyInRegion] = {
+        gate: KeyInRegion(
+            visible_since=situation.sighting(gate, key).visible_since,
+            checked_at=situation.sighting(gate, key).checked_at,
+            verdict=situation.sighting(gate, key).verdict,
+        )
+        for gate in gates
+    }
+    return KeyStatus(key=key, phase=phase(key), remove_after=remove_after, regions=seen)
+
+
+def _next(situation: Situation, plan: IssuerPlan) -> tuple[NextStep, ...]:
+    """What is due, then what waits, each with its moment; soonest first, those without a moment last."""
+    due = [NextStep(kind=s.kind, kid=getattr(s, "kid", None), at=situation.now) for s in plan.steps]
+    waits = [NextStep(kind=w.kind, kid=w.kid, at=w.until) for w in plan.waiting]
+    if not any(step.kind == "switch" for step in (*due, *waits)):
+        key = candidate(situation)
+        turn = turn_of(situation)[0] if situation.state.active() else None
+        waits.append(NextStep(kind="switch", kid=key.kid if key else None, at=turn))
+    unique = dict.fromkeys((*due, *waits))
+    return tuple(sorted(unique, key=lambda step: (step.at is None, step.at or situation.now)))
+
+

@@ -1,0 +1,111 @@
+"""Rules that bring keys in: make the ones that are missing, publish them everywhere (design I4, T8)."""
+
+from rotator.domain.plan import Gate, Generate, Reason, Remove, WriteJwks
+from rotator.domain.times import say
+from rotator.planning.draft import Draft
+from rotator.planning.feasibility import history_needed, keys_limit
+from rotator.planning.leads import successor_notice
+from rotator.planning.situation import Situation, never_signed
+
+
+def generate(situation: Situation, draft: Draft) -> None:
+    """Make the first key, a missing standby, or the successor in time for its lead (design I4)."""
+    state, policy = situation.state, situation.policy
+    have = [key for key in situation.fresh_keys() if key is not state.switching()]
+    starting = state.active() is None and state.switching() is None
+    lacking = policy.standby_keys + starting - len(have)
+    if not policy.standby_keys and not starting and not have:
+        lacking = _successor_due(situation, draft)
+    for _ in range(max(0, lacking)):
+        if situation.held:
+            draft.wait("generate", Gate.HOLD, Reason.HELD, situation.hold_words)
+            return
+        if not _fits(situation, draft):
+            return
+        _generate_one(situation, draft, starting)
+
+
+def _successor_due(situation: Situation, draft: Draft) -> int:
+    """Contract §1: without standbys, the successor is made `max(publish_lead, W) + 2P` before its turn."""
+    active = situation.state.active()
+    if active is None or active.moments.activated_at is None:
+        return 0
+    policy = situation.policy
+    due = active.moments.activated_at + policy.rotate_every - successor_notice(situation)
+    if due <= situation.now:
+        return 1
+    words = f"made in time to be published and led: {say(successor_notice(situation))} before its turn"
+    draft.wait("generate", Gate.TIME, Reason.NOT_ITS_TURN, words, until=due)
+    return 0
+
+
+def _fits(situation: Situation, draft: Draft) -> bool:
+    """Whether one key more keeps every document within its limit (design I3, T8)."""
+    planned = sum(isinstance(step, Generate) for step in draft.steps)
+    leaving = {step.kid for step in draft.steps if isinstance(step, Remove)}
+    own = [key for key in situation.state.in_documents() if key.kid not in leaving]
+    foreign = max((len(situation.foreign(region.name)) for region in situation.setup.regions), default=0)
+    limit = keys_limit(situation.policy)
+    total = len(own) + foreign + planned + 1
+    if total <= limit:
+        return True
+    words = f"the document would hold {total} keys, the limit is {limit}; T8 needs {history_needed(situation.policy)}"
+    draft.wait("generate", Gate.SAFETY, Reason.DOCUMENT_FULL, words, blocked=True)
+    return False
+
+
+def _generate_one(situation: Situation, draft: Draft, starting: bool) -> None:
+    first = starting and not never_signed(situation.state) and not draft.plans("generate")
+    code = Reason.FIRST_KEY if first else Reason.NO_STANDBY if situation.policy.standby_keys else Reason.SUCCESSOR_DUE
+    words = {
+        Reason.FIRST_KEY: "the issuer has no key yet",
+        Reason.NO_STANDBY: "a standby is missing",
+        Reason.SUCCESSOR_DUE: "its turn comes when its lead is over",
+    }[code]
+    generation = draft.next_generation()
+    draft.add(
+        Generate(
+            n=0,
+            ref=f"{situation.setup.name}/{generation}",
+            generation=generation,
+            algorithm=situation.policy.algorithm.value,
+            reason=words,
+            reason_code=code,
+            not_before=situation.now,
+        )
+    )
+
+
+def publish(situation: Situation, draft: Draft) -> None:
+    """Write every key that a region lacks: new ones, staged ones, and all of them where a region joins."""
+    refs = tuple(step.ref for step in draft.steps if isinstance(step, Generate))
+    blocked = {wait.region for wait in draft.waiting if wait.kind == "write_jwks"}
+    leaving = {step.kid for step in draft.steps if isinstance(step, Remove)}
+    own = tuple(key for key in situation.state.in_documents() if key.kid not in leaving)
+    for region in situation.setup.regions:
+        name = region.name
+        joined = not situation.state.record(name).jwks_kids
+        keys = (*(key.kid for key in own), *refs, *(entry.kid for entry in situation.foreign(name)))
+        if name in blocked or not keys or set(keys) <= set(draft.served(name)):
+            continue
+        count = len(keys) - len(draft.served(name))
+        ever = situation.state.was_ever_active()
+        code = Reason.REGION_JOINED if joined and ever else Reason.NEW_KEY
+        words = "the region joins" if code is Reason.REGION_JOINED else _how_many(count)
+        draft.add(
+            WriteJwks(
+                n=0,
+                region=name,
+                keys=keys,
+                expected_etag=draft.jwks_etag(name),
+                reason=words,
+                reason_code=code,
+                not_before=situation.now,
+            )
+        )
+
+
+def _how_many(count: int) -> str:
+    return "publish 1 new key" if count == 1 else f"publish {count} new keys"
+
+

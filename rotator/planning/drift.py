@@ -1,0 +1,114 @@
+"""Rules that look at what each region serves: name what is foreign, put back what drifted (design I3, I7, I8)."""
+
+from rotator.domain.evidence import CheckKind, Verdict
+from rotator.domain.inventory import Absent, RegionView, Unavailable
+from rotator.domain.jwks import Jwks, Unreadable, own_entry, render
+from rotator.domain.lifecycle import Phase, phase
+from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity
+from rotator.domain.times import say
+from rotator.planning.draft import Draft
+from rotator.planning.situation import Situation, being_removed, in_order
+
+
+def report_foreign(situation: Situation, draft: Draft) -> None:
+    """Name every key that rotator does not own, and every flaw, in what a region serves (design I7)."""
+    for region in situation.setup.regions:
+        for entry in situation.foreign(region.name):
+            words = f"serves {entry.kid[:8]}, a key that rotator does not own: no switch until it is explained"
+            draft.find(FindingKind.FOREIGN_KEY, Severity.ERROR, words, region.name)
+        document = situation.views[region.name].jwks_document()
+        for flaw in document.flaws if document else ():
+            draft.find(FindingKind.DRIFT, Severity.ERROR, flaw, region.name)
+
+
+def report_caching(situation: Situation, draft: Draft) -> None:
+    """Say where a public URL's Cache-Control is absent, or longer than the policy expects."""
+    expected = situation.policy.edge_cache
+    for gate, look in situation.evidence.looks.items():
+        for check in look.checks:
+            if check.kind is not CheckKind.HTTP or check.verdict is not Verdict.PASS:
+                continue
+            if check.max_age is None:
+                words = f"{check.target} sends no max-age: each cache decides for itself how long it keeps a copy"
+                draft.find(FindingKind.CACHING, Severity.WARNING, words, gate)
+            elif check.max_age > expected:
+                words = f"{check.target} sends max-age {say(check.max_age)}, edge_cache is {say(expected)}: the longer counts"
+                draft.find(FindingKind.CACHING, Severity.WARNING, words, gate)
+
+
+def repair(situation: Situation, draft: Draft) -> None:
+    """Put back documents that are not what they should be, and say which regions could not be read."""
+    for region in situation.setup.regions:
+        view = situation.views[region.name]
+        if isinstance(view.jwks, Unavailable):
+            draft.wait(
+                "write_jwks",
+                Gate.EVIDENCE,
+                Reason.REGION_UNREACHABLE,
+                f"{region.name} could not be read: {view.jwks.detail}",
+                region=region.name,
+                blocked=True,
+            )
+            continue
+        drift = drift_of(situation, region.name, view)
+        if drift is None:
+            continue
+        if not situation.state.record(region.name).jwks_kids:
+            words = f"{region.name} holds a document that rotator did not write: {drift}"
+            draft.wait(
+                "write_jwks",
+                Gate.EVIDENCE,
+                Reason.DOCUMENT_NOT_OURS,
+                words,
+                region=region.name,
+                blocked=True,
+            )
+            continue
+        draft.find(FindingKind.DRIFT, Severity.WARNING, drift, region.name)
+        draft.add(
+            RepairJwks(
+                n=0,
+                region=region.name,
+                keys=situation.document_kids(region.name),
+                expected_etag=draft.jwks_etag(region.name),
+                reason=drift,
+                reason_code=Reason.DOCUMENT_CHANGED,
+                not_before=situation.now,
+            )
+        )
+
+
+def drift_of(situation: Situation, region: str, view: RegionView) -> str | None:
+    """What is wrong with a region's document, in words; None when it is as rotator left it."""
+    known = situation.state.record(region).jwks_kids
+    read = view.jwks
+    if isinstance(read, Absent):
+        return "the document is gone" if known else None
+    if isinstance(read, Unavailable):
+        return None
+    if isinstance(read.document, Unreadable):
+        return f"the document is no key set: {read.document.reason}"
+    if known or read.document.flaws:
+        return _difference(situation, region, read.document, read.body)
+    return None
+
+
+def _difference(situation: Situation, region: str, document: Jwks, body: bytes) -> str | None:
+    published = [key for key in situation.state.in_documents() if phase(key) is not Phase.STAGED]
+    lacking = [key.kid[:8] for key in published if not document.holds(key.jwk)]
+    if lacking:
+        return f"it lacks {', '.join(lacking)}: someone else wrote there"
+    if document.flaws:
+        return document.flaws[0]
+    gone = {key.kid for key in situation.state.keys if phase(key) in (Phase.REMOVED, Phase.REVOKED)}
+    back = [kid[:8] for kid in document.kids() if kid in gone]
+    if back:
+        return f"it serves {', '.join(back)} again, which was removed"
+    leaving = being_removed(situation.state)
+    held = [k for k in (*situation.state.in_documents(), *leaving) if document.holds(k.jwk)]
+    foreign = situation.foreign(region)
+    if body != render([*(own_entry(key.jwk) for key in in_order(held)), *foreign]):
+        return "it is written differently: order, labels or white space"
+    return None
+
+

@@ -1,0 +1,121 @@
+"""When a published key may sign (design T1, T2, T2b, §3 "First key ever"), gate by gate."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rotator.domain.evidence import Verdict
+from rotator.domain.keys import Key
+from rotator.domain.plan import Reason
+from rotator.domain.policy import JWKS_URL
+from rotator.domain.times import say
+from rotator.domain.timing import Delay, first_key_wait, lead, staleness, unbounded_verifiers
+from rotator.planning.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A key's lead at one gate: `opens` None while the key is not seen there."""
+
+    gate: str
+    since: datetime | None
+    opens: datetime | None
+    delay: Delay
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Evidence that is missing at one gate, in words."""
+
+    gate: str
+    code: Reason
+    words: str
+
+
+def lead_at(situation: Situation, gate: str, key: Key) -> Lead:
+    """T1 at one gate: the present W and, until their copies are dead, the longer ones of before (watermarks)."""
+    policy, cache = situation.policy, situation.cache(gate)
+    since = situation.sighting(gate, key).visible_since
+    if situation.first_key:
+        failed = gate in situation.evidence.failed_before
+        delay = first_key_wait(policy, cache) if failed else Delay(())
+        return Lead(gate, since, since + delay.total if since else None, delay)
+    present = lead(policy, staleness(policy, cache).total)
+    if since is None:
+        return Lead(gate, None, None, present)
+    opens = since + present.total
+    for mark in situation.evidence.marks.get(gate, ()):
+        opens = max(opens, min(since, mark.until) + mark.staleness + policy.max_clock_drift)
+    return Lead(gate, since, opens, present)
+
+
+def leads(situation: Situation, key: Key) -> tuple[Lead, ...]:
+    """The key's lead at every gate."""
+    return tuple(lead_at(situation, gate, key) for gate in situation.setup.gates())
+
+
+def is_warm(situation: Situation, key: Key) -> bool:
+    """Whether T1 holds for the key at every gate."""
+    return all(lead.opens is not None and lead.opens <= situation.now for lead in leads(situation, key))
+
+
+def closed_evidence(situation: Situation, key: Key) -> Closed | None:
+    """The first thing that T2 lacks for a switch to `key`, None when the evidence of every gate passes."""
+    for gate in situation.setup.gates():
+        closed = _unseen(situation, gate, key) or _unfit(situation, gate)
+        if closed:
+            return closed
+    verifiers = unbounded_verifiers(situation.policy)
+    if verifiers and not situation.first_key:
+        name = verifiers[0].name
+        words = f"{name} learns a new key only at restart: no waiting covers it (T2b)"
+        return Closed(situation.setup.gates()[0], Reason.UNBOUNDED_VERIFIER, words)
+    return None
+
+
+def _unseen(situation: Situation, gate: str, key: Key) -> Closed | None:
+    """T2 for the key itself and for every key that may have live tokens."""
+    policy = situation.policy
+    for wanted in (key, *situation.live_keys()):
+        seen = situation.sighting(gate, wanted)
+        name = wanted.kid[:8]
+        if seen.verdict is Verdict.FAIL:
+            code = Reason.NOT_SEEN if wanted is key else Reason.KEYS_MISSING
+            return Closed(gate, code, f"{gate} does not serve {name}")
+        age = situation.now - seen.checked_at if seen.checked_at else None
+        if seen.verdict is Verdict.UNKNOWN or age is None or age > policy.evidence_freshness:
+            limit = say(policy.evidence_freshness)
+            return Closed(gate, Reason.NOT_FRESH, f"{gate} was not seen serving {name} within {limit}")
+    passes = situation.sighting(gate, key).passes
+    if passes < policy.passes_required:
+        words = f"{gate} passed {passes} of {policy.passes_required} probes in a row"
+        return Closed(gate, Reason.TOO_FEW_PASSES, words)
+    return None
+
+
+def _unfit(situation: Situation, gate: str) -> Closed | None:
+    """A document that holds more than it should: foreign keys (design I7) or flaws."""
+    look = situation.evidence.looks.get(gate)
+    foreign = [kid for check in (look.checks if look else ()) for kid in check.foreign]
+    if gate != JWKS_URL:
+        foreign += [entry.kid for entry in situation.foreign(gate)]
+        document = situation.views[gate].jwks_document()
+        if document is None:
+            return Closed(gate, Reason.REGION_UNREACHABLE, f"{gate}'s own document cannot be read")
+        if document.flaws:
+            return Closed(gate, Reason.FLAWED_DOCUMENT, f"{gate}: {document.flaws[0]}")
+    if foreign:
+        words = f"{gate} serves {foreign[0][:8]}, a key that rotator does not own"
+        return Closed(gate, Reason.FOREIGN_KEY, words)
+    return None
+
+
+def grace(situation: Situation, gate: str) -> timedelta:
+    """How long a gate may go on serving its copy from before a write: D_prop + C_edge."""
+    return situation.policy.propagation + situation.cache(gate).max_age
+
+
+def successor_notice(situation: Situation) -> timedelta:
+    """max(publish_lead, W) + 2P at the slowest gate: how long before its turn a successor is made (contract §1)."""
+    policy = situation.policy
+    slowest = max(staleness(policy, situation.cache(gate)).total for gate in situation.setup.gates())
+    return max(policy.publish_lead, slowest) + 2 * policy.run_every

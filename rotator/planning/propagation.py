@@ -1,0 +1,77 @@
+"""Where each (key, region) stands, in the four values of DNSSEC key rollover (BIND's kasp, RFC 7583; design §3).
+
+HIDDEN → RUMOURED → OMNIPRESENT → UNRETENTIVE → HIDDEN. Going into an uncertain value needs no wait, going into a
+certain one does. Used by the safety checker and by `status`; the planner works with moments instead.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from rotator.domain.inventory import Inventory
+from rotator.domain.keys import Key
+from rotator.domain.policy import RegionSetup
+from rotator.domain.timing import staleness
+
+
+class Certainty(StrEnum):
+    """Whether nobody, somebody or everybody has it; two values are certain, two are not."""
+
+    HIDDEN = "hidden"
+    RUMOURED = "rumoured"
+    OMNIPRESENT = "omnipresent"
+    UNRETENTIVE = "unretentive"
+
+
+def publication(key: Key, gate: str, inventory: Inventory, now: datetime) -> Certainty:
+    """PUB: whether the caches behind a gate know the key."""
+    moments = key.moments
+    if moments.removal_started_at or moments.revoked_at:
+        return _leaving(key, gate, inventory, now)
+    seen = inventory.evidence.sighting(gate, key.kid)
+    if seen.visible_since is None:
+        return Certainty.HIDDEN if moments.published_at is None else Certainty.RUMOURED
+    policy, cache = inventory.setup.policy, inventory.setup.cache_of(gate)
+    if _first(inventory):
+        failed = gate in inventory.evidence.failed_before
+        needed = policy.propagation + cache.max_age + policy.max_clock_drift if failed else now - now
+        known = seen.visible_since + needed
+    else:
+        oldest_copy = staleness(policy, cache).total
+        known = seen.visible_since + max(policy.publish_lead, oldest_copy) + policy.max_clock_drift
+        for mark in inventory.evidence.marks.get(gate, ()):
+            died = min(mark.until, seen.visible_since) + mark.staleness + policy.max_clock_drift
+            known = max(known, died)
+    return Certainty.OMNIPRESENT if known <= now else Certainty.RUMOURED
+
+
+def signature(key: Key, region: RegionSetup, inventory: Inventory, now: datetime) -> Certainty:
+    """SIG: whether signers of a region may use the key."""
+    if inventory.views[region.name].signing_kid() == key.kid:
+        return Certainty.OMNIPRESENT
+    if not key.ever_signed:
+        return Certainty.HIDDEN
+    away = inventory.evidence.sighting(region.name, key.kid).away_since
+    if away is None:
+        return Certainty.RUMOURED if key.moments.activated_at is None else Certainty.UNRETENTIVE
+    stop = key.max_signer_stop
+    if key.moments.retired_at is None:
+        stop = max(stop, inventory.setup.policy.signer_stop)
+    return Certainty.HIDDEN if away + stop <= now else Certainty.UNRETENTIVE
+
+
+def _leaving(key: Key, gate: str, inventory: Inventory, now: datetime) -> Certainty:
+    """A key that is withdrawn lives on in caches for W."""
+    gone = key.moments.removed_at or key.moments.revoked_at
+    oldest_copy = staleness(inventory.setup.policy, inventory.setup.cache_of(gate)).total
+    return Certainty.HIDDEN if gone and gone + oldest_copy <= now else Certainty.UNRETENTIVE
+
+
+def _first(inventory: Inventory) -> bool:
+    """Whether no cache can hold a document of this issuer that rotator did not write (design §3)."""
+    own = {key.kid for key in inventory.state.keys}
+    for region in inventory.setup.regions:
+        view = inventory.views[region.name]
+        document = view.jwks_document()
+        if view.jwks_unknown() or any(e.kid not in own for e in (document.keys if document else ())):
+            return False
+    return not any(key.moments.activated_at for key in inventory.state.keys)

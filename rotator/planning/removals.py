@@ -1,0 +1,44 @@
+"""When a key may leave (design T3, T4): last signature in any region, then the life of its last token."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.domain.inventory import Unavailable
+from rotator.domain.keys import Key
+from rotator.domain.timing import Delay, removal_delay
+from rotator.planning.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """T4 of one key: `opens` None while some region was not seen away from it; `missing` names that region."""
+
+    opens: datetime | None
+    missing: str | None
+    delay: Delay
+
+
+def removal_of(situation: Situation, key: Key) -> Removal:
+    """T4 with the region that holds it up, if any. A region that left the configuration still counts."""
+    delay = removal_delay(situation.policy, key)
+    last: datetime | None = None
+    for region in signing_regions(situation):
+        away = situation.sighting(region, key).away_since
+        if away is None:
+            return Removal(None, region, delay)
+        last = max(last, away) if last else away
+    return Removal(last + delay.total if last else None, None, delay)
+
+
+def unread_signing(situation: Situation) -> str | None:
+    """A region whose signing target was not freshly read: no key is removed then (design T3)."""
+    for region in signing_regions(situation):
+        view = situation.views.get(region)
+        if view is None or isinstance(view.signing, Unavailable):
+            return region
+    return None
+
+
+def signing_regions(situation: Situation) -> tuple[str, ...]:
+    """Every region that signs or may still sign: the configured ones and those that left."""
+    return (*(region.name for region in situation.setup.regions), *situation.left_regions())

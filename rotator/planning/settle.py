@@ -1,0 +1,58 @@
+"""Moments that follow from what was read, not from a decision.
+
+A crash between an effect and its record leaves the state behind the regions; settling brings it up again, and the
+ordinary run records its results by the same code. A region that could not be read settles nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from rotator.domain.inventory import Absent, Inventory, RegionView
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Event, Phase, advance, phase
+from rotator.domain.state import IssuerState
+
+
+def settle(inventory: Inventory, now: datetime) -> IssuerState:
+    """The state with `published_at`, `activated_at`, `retired_at` and `removed_at` as the regions show them."""
+    state = inventory.state
+    views = {region.name: inventory.views[region.name] for region in inventory.setup.regions}
+    for key in state.keys:
+        if phase(key) is Phase.STAGED and _served_everywhere(key, views):
+            state = state.with_key(advance(key, Event.PUBLISH, now))
+        if key.moments.removal_started_at and phase(key) is not Phase.REMOVED and _served_nowhere(key, views):
+            state = state.with_key(advance(key, Event.REMOVE, now))
+    return _settle_switch(state, views, now)
+
+
+def settled(inventory: Inventory, now: datetime) -> Inventory:
+    """The inventory with its state settled."""
+    return replace(inventory, state=settle(inventory, now))
+
+
+def _settle_switch(state: IssuerState, views: Mapping[str, RegionView], now: datetime) -> IssuerState:
+    """The new key becomes active and the old one retires in one step, once every region names the new one."""
+    key = state.switching()
+    if key is None or any(view.signing_kid() != key.kid for view in views.values()):
+        return state
+    before = state.active()
+    if before is not None:
+        state = state.with_key(advance(before, Event.RETIRE, now))
+    return state.with_key(advance(key, Event.ACTIVATE, now))
+
+
+def _served_everywhere(key: Key, views: Mapping[str, RegionView]) -> bool:
+    documents = [view.jwks_document() for view in views.values()]
+    return all(document is not None and document.holds(key.jwk) for document in documents)
+
+
+def _served_nowhere(key: Key, views: Mapping[str, RegionView]) -> bool:
+    return all(_lacks(view, key.kid) for view in views.values())
+
+
+def _lacks(view: RegionView, kid: str) -> bool:
+    if isinstance(view.jwks, Absent):
+        return True
+    document = view.jwks_document()
+    return document is not None and kid not in document.kids()

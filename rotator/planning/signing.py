@@ -1,0 +1,171 @@
+"""The rule that decides what every signing target must say, and writes the ones that say otherwise (design I2, I8)."""
+
+from rotator.domain.inventory import Absent, RegionView, Unavailable
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Phase, phase
+from rotator.domain.plan import (
+    FindingKind,
+    Gate,
+    Reason,
+    RepairSigning,
+    Retire,
+    Severity,
+    SigningStep,
+    Switch,
+    WriteSigning,
+)
+from rotator.planning.draft import Draft
+from rotator.planning.leads import lead_at
+from rotator.planning.orders import orders
+from rotator.planning.situation import Situation
+from rotator.planning.switching import switch_target
+
+
+def follow(situation: Situation, draft: Draft) -> None:
+    """Switch when every gate is open; otherwise keep every signing target at what it should say."""
+    state = situation.state
+    target = switch_target(situation, draft)
+    begun = state.switching()
+    key = target or (None if begun else state.active())
+    reachable = [r.name for r in situation.setup.regions if _writable(situation, draft, r.name)]
+    if key is None:
+        return
+    standby = standby_for(situation, key)
+    need = [name for name in reachable if _says_otherwise(situation, draft, name, key, standby)]
+    generation = draft.signing_generation
+    carried = [_generation(situation.views[name]) for name in need]
+    if (target and not begun) or any(number >= generation for number in carried):
+        generation = draft.next_generation()
+        need = [name for name in reachable if _may_write(situation, draft, name, key, target)]
+    need = [name for name in need if _may_write(situation, draft, name, key, target)]
+    for name in need:
+        draft.add(_step(situation, draft, name, key, standby, target, generation))
+    before = state.active()
+    if target and before and len(reachable) == len(situation.setup.regions):
+        draft.add(_retire(situation, before))
+
+
+def standby_for(situation: Situation, key: Key) -> Key | None:
+    """The key that signers may load ahead: the oldest published one that never signed."""
+    ready = (k for k in situation.fresh_keys() if phase(k) is Phase.PUBLISHED and k != key)
+    return next(ready, None)
+
+
+def _writable(situation: Situation, draft: Draft, region: str) -> bool:
+    """Whether the region's signing target answered and is rotator's or nobody's."""
+    view, record = situation.views[region], situation.state.record(region)
+    if isinstance(view.signing, Unavailable):
+        words = f"{region}'s signing target could not be read: {view.signing.detail}"
+        code = Reason.REGION_UNREACHABLE
+    elif not isinstance(view.signing, Absent) and not record.signing_kid and not _ours(situation, view):
+        words = f"{region}'s signing target holds a document that rotator did not write"
+        code = Reason.DOCUMENT_NOT_OURS
+    else:
+        return True
+    draft.wait("write_signing", Gate.EVIDENCE, code, words, region=region, blocked=True)
+    return False
+
+
+def _ours(situation: Situation, view: RegionView) -> bool:
+    """A readable document of this issuer that names one of its keys: written by a run that died before its record."""
+    document = view.signing_document()
+    return (
+        document is not None
+        and document.issuer == situation.setup.name
+        and situation.state.key(document.active.kid) is not None
+    )
+
+
+def _says_otherwise(
+    situation: Situation, draft: Draft, region: str, key: Key, standby: Key | None
+) -> bool:
+    document = situation.views[region].signing_document()
+    if document is None or document.generation < draft.signing_generation:
+        return True
+    wanted = orders(situation.state, situation.policy, key, standby, document.generation, situation.now)
+    return document.issuer != wanted.issuer or not document.same_orders(wanted)
+
+
+def _generation(view: RegionView) -> int:
+    document = view.signing_document()
+    return document.generation if document else -1
+
+
+def _may_write(
+    situation: Situation, draft: Draft, region: str, key: Key, target: Key | None
+) -> bool:
+    """A region that joins gets its signing target last, when the active key's T1 holds there (design §3)."""
+    if target or not _joins(situation, region):
+        return True
+    opens = lead_at(situation, region, key).opens
+    if opens and opens <= situation.now:
+        return True
+    if not any(w.region == region and w.kind == "write_signing" for w in draft.waiting):
+        words = f"{region} joins: it signs once its verifiers can know {key.kid[:8]}"
+        draft.wait(
+            "write_signing",
+            Gate.TIME,
+            Reason.REGION_JOINED,
+            words,
+            kid=key.kid,
+            region=region,
+            until=opens,
+        )
+    return False
+
+
+def _joins(situation: Situation, region: str) -> bool:
+    absent = isinstance(situation.views[region].signing, Absent)
+    return absent and not situation.state.record(region).signing_kid
+
+
+def _step(
+    situation: Situation,
+    draft: Draft,
+    region: str,
+    key: Key,
+    standby: Key | None,
+    target: Key | None,
+    generation: int,
+) -> SigningStep:
+    said = situation.views[region].signing_kid()
+    kind: type[SigningStep] = WriteSigning
+    code, words = Reason.SIGNING_OUTDATED, "what signers are told has changed"
+    if said != key.kid and target:
+        kind, code, words = Switch, Reason.ROTATION_DUE, _switch_words(situation, key)
+    elif _joins(situation, region):
+        code, words = Reason.REGION_JOINED, "the region joins"
+    elif said != key.kid:
+        words = f"it tells signers to use {said[:8]}" if said else "the signing target is gone or unreadable"
+        kind, code = RepairSigning, Reason.SIGNING_CHANGED
+        draft.find(FindingKind.DRIFT, Severity.ERROR, words, region)
+    return kind(
+        n=0,
+        kid=key.kid,
+        region=region,
+        standby=standby.kid if standby else None,
+        expected_etag=draft.signing_etag(region),
+        generation=generation,
+        reason=words,
+        reason_code=Reason.SWITCH_UNFINISHED if kind is Switch and situation.state.switching() else code,
+        not_before=situation.now,
+    )
+
+
+def _switch_words(situation: Situation, key: Key) -> str:
+    if situation.state.switching():
+        return "a switch was begun and is finished now"
+    if situation.state.active() is None:
+        return "no key signs yet, and every region serves this one"
+    since = key.moments.published_at
+    return f"its turn: published {since:%d %b %Y}, seen in every region" if since else "its turn"
+
+
+def _retire(situation: Situation, key: Key) -> Retire:
+    return Retire(
+        n=0,
+        kid=key.kid,
+        reason="its successor signs in every region",
+        reason_code=Reason.SUCCESSOR_ACTIVE,
+        not_before=situation.now,
+    )

@@ -1,0 +1,124 @@
+"""One issuer at one moment, with the questions that several rules ask of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.domain.evidence import Evidence, Sighting
+from rotator.domain.inventory import Inventory, RegionView
+from rotator.domain.jwks import ServedKey
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Phase, phase, wanted
+from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy
+from rotator.domain.state import IssuerState
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """An inventory whose state is settled, and the moment it is judged at."""
+
+    inventory: Inventory
+    now: datetime
+
+    @property
+    def setup(self) -> IssuerSetup:
+        """The issuer as configured."""
+        return self.inventory.setup
+
+    @property
+    def policy(self) -> Policy:
+        """Its policy."""
+        return self.inventory.setup.policy
+
+    @property
+    def state(self) -> IssuerState:
+        """What is remembered of it."""
+        return self.inventory.state
+
+    @property
+    def evidence(self) -> Evidence:
+        """What was seen of it."""
+        return self.inventory.evidence
+
+    @property
+    def views(self) -> Mapping[str, RegionView]:
+        """Its regions as just read."""
+        return self.inventory.views
+
+    @property
+    def held(self) -> bool:
+        """Whether a hold is in force (design I5)."""
+        return self.state.hold is not None and self.state.hold.holds_at(self.now)
+
+    @property
+    def first_key(self) -> bool:
+        """Whether no key was ever active and every region answered with no key but ours: no answer is not "none"."""
+        return not self.state.was_ever_active() and not any(
+            self.views[region.name].jwks_unknown() or self.foreign(region.name)
+            for region in self.setup.regions
+        )
+
+    def sighting(self, gate: str, key: Key) -> Sighting:
+        """What is known of a key at a gate."""
+        return self.evidence.sighting(gate, key.kid)
+
+    def cache(self, gate: str) -> CacheLifetime:
+        """How long a gate's copies live: what is configured or what was measured, whichever is longer."""
+        return measured_cache(self.setup, self.evidence, gate)
+
+    def foreign(self, region: str) -> tuple[ServedKey, ...]:
+        """The keys that a region's origin serves and rotator does not own, in document order (design I7)."""
+        document = self.views[region].jwks_document()
+        own = {key.kid for key in self.state.keys}
+        found = {entry.kid: entry for entry in (document.keys if document else ()) if entry.kid not in own}
+        return tuple(found.values())
+
+    def fresh_keys(self) -> tuple[Key, ...]:
+        """The keys that could be promoted: never signed, usable, of the policy's algorithm; oldest first."""
+        return tuple(key for key in never_signed(self.state) if key.jwk.alg is self.policy.algorithm)
+
+    def live_keys(self) -> tuple[Key, ...]:
+        """The keys that sign or may have live tokens, and so must be served everywhere (design T2)."""
+        return tuple(key for key in self.state.in_documents() if key.ever_signed)
+
+    def document_kids(self, region: str) -> tuple[str, ...]:
+        """What a region's document should list: own keys in order, then its foreign ones, never dropped silently."""
+        own, foreign = self.state.in_documents(), self.foreign(region)
+        return (*(key.kid for key in own), *(entry.kid for entry in foreign))
+
+    @property
+    def hold_words(self) -> str:
+        """Who holds the issuer and why."""
+        hold = self.state.hold
+        return f"held by {hold.owner}: {hold.reason}" if hold else "not held"
+
+    def left_regions(self) -> tuple[str, ...]:
+        """Regions that rotator once gave a signing target and that the configuration no longer names."""
+        records = self.state.regions.items()
+        return tuple(name for name, r in records if r.signing_kid is not None and self.setup.region(name) is None)
+
+
+def measured_cache(setup: IssuerSetup, evidence: Evidence, gate: str) -> CacheLifetime:
+    """The longer of what is configured for a gate and what its answers said when it was last looked at."""
+    configured, look = setup.cache_of(gate), evidence.looks.get(gate)
+    checks = look.checks if look else ()
+    return CacheLifetime(
+        max((configured.max_age, *(check.max_age for check in checks if check.max_age))),
+        max((configured.stale, *(check.stale for check in checks if check.stale))),
+    )
+
+
+def in_order(keys: Iterable[Key]) -> tuple[Key, ...]:
+    """Keys in document order: `staged_at`, then generation (contract §3)."""
+    return tuple(sorted(keys, key=lambda key: (key.moments.staged_at, key.generation)))
+
+
+def never_signed(state: IssuerState) -> tuple[Key, ...]:
+    """The usable keys that never signed and are wanted, oldest first."""
+    keys = (key for key in state.keys if wanted(key) and not key.ever_signed and key.usable)
+    return in_order(keys)
+
+
+def being_removed(state: IssuerState) -> tuple[Key, ...]:
+    """The keys whose removal was begun and is not finished."""
+    return in_order(k for k in state.keys if k.moments.removal_started_at and phase(k) is not Phase.REMOVED)

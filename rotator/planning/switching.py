@@ -1,0 +1,161 @@
+"""Rules for the signing targets: the switch with its gates in order, and everything else `signing.json` must say.
+
+The gates are policy, safety, time, evidence, hold; the first closed one is the reason shown (design §2).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.domain.inventory import Unavailable
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import Phase, phase
+from rotator.domain.plan import Gate, Reason
+from rotator.domain.times import say
+from rotator.planning.draft import Draft
+from rotator.planning.feasibility import problems
+from rotator.planning.leads import Lead, closed_evidence, grace, is_warm, leads
+from rotator.planning.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """The first closed gate of the switch."""
+
+    gate: Gate
+    code: Reason
+    words: str
+    region: str | None = None
+    until: datetime | None = None
+    blocked: bool = False
+    numbers: dict[str, float] | None = None
+
+
+def candidate(situation: Situation) -> Key | None:
+    """The key whose turn is next: one that a switch was begun to, else the oldest warm, else the oldest there is."""
+    begun = situation.state.switching()
+    if begun:
+        return begun
+    keys = situation.fresh_keys()
+    warm = [key for key in keys if phase(key) is Phase.PUBLISHED and is_warm(situation, key)]
+    return next(iter(warm or keys), None)
+
+
+def turn_of(situation: Situation) -> tuple[datetime, str]:
+    """When the switch is due by the policy alone, and why then."""
+    active = situation.state.active()
+    if situation.state.switching():
+        return situation.now, "a switch was begun and is finished now"
+    if active is None or active.moments.activated_at is None:
+        return situation.now, "no key signs yet"
+    every = situation.policy.rotate_every
+    return active.moments.activated_at + every, f"{say(every)} after {active.kid[:8]} became active"
+
+
+def switch_target(situation: Situation, draft: Draft) -> Key | None:
+    """The key to switch to now, None when some gate is closed; says which one."""
+    key = candidate(situation)
+    closed = _first_closed(situation, draft, key)
+    if closed is None:
+        return key
+    draft.wait(
+        "switch",
+        closed.gate,
+        closed.code,
+        closed.words,
+        kid=key.kid if key else None,
+        region=closed.region,
+        until=closed.until,
+        blocked=closed.blocked,
+        numbers=closed.numbers,
+    )
+    return None
+
+
+def _first_closed(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None:
+    return (
+        _policy(situation)
+        or _safety(situation)
+        or _time(situation, draft, key)
+        or (_evidence(situation, key) if key else None)
+        or _hold(situation)
+    )
+
+
+def _policy(situation: Situation) -> _Closed | None:
+    found = problems(situation.setup)
+    return _Closed(Gate.POLICY, Reason.POLICY_INFEASIBLE, str(found[0]), blocked=True) if found else None
+
+
+def _safety(situation: Situation) -> _Closed | None:
+    left = situation.left_regions()
+    if not left:
+        return None
+    words = f"{left[0]} left the configuration while it signs; put it back until its signers have stopped"
+    return _Closed(Gate.SAFETY, Reason.REGION_LEFT, words, region=left[0], blocked=True)
+
+
+def _time(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None:
+    """The turn, then the lead: time alone opens this gate, so nothing here is ever blocked but a missing key."""
+    turn, why = turn_of(situation)
+    if key is None:
+        return _no_candidate(situation, draft, turn, why)
+    ahead = leads(situation, key)
+    late = max((lead for lead in ahead if lead.opens), key=lambda lead: lead.opens or turn, default=None)
+    opens = late.opens if late and all(lead.opens for lead in ahead) else None
+    if turn > situation.now:
+        until = max(turn, opens) if opens else turn
+        every = situation.policy.rotate_every.total_seconds()
+        return _Closed(Gate.TIME, Reason.NOT_ITS_TURN, why, until=until, numbers={"rotate_every_s": every})
+    if opens is None:
+        return _lead_not_begun(situation, draft, key, ahead)
+    if late and opens > situation.now:
+        words = f"{say(late.delay.total)} after {late.gate} served it: {late.delay.explain()}"
+        numbers = dict(late.delay.numbers())
+        return _Closed(Gate.TIME, Reason.LEAD_RUNNING, words, late.gate, opens, numbers=numbers)
+    return None
+
+
+def _no_candidate(situation: Situation, draft: Draft, turn: datetime, why: str) -> _Closed:
+    if turn > situation.now:
+        return _Closed(Gate.TIME, Reason.NOT_ITS_TURN, why, until=turn)
+    made = draft.plans("generate")
+    words = "its lead begins when every region serves it" if made else "no key can be promoted"
+    if made:
+        return _Closed(Gate.TIME, Reason.LEAD_NOT_BEGUN, words)
+    return _Closed(Gate.SAFETY, Reason.NO_CANDIDATE, words, blocked=not situation.held)
+
+
+def _lead_not_begun(
+    situation: Situation, draft: Draft, key: Key, ahead: tuple[Lead, ...]
+) -> _Closed | None:
+    """Not seen at some gate. Harmless while it is being published or an edge may serve its old copy; else evidence."""
+    lead = next(lead for lead in ahead if lead.opens is None)
+    unread = {wait.region for wait in draft.waiting if wait.kind == "write_jwks"}
+    if lead.gate in unread:
+        words = f"{lead.gate} cannot be reached, so nobody knows whether it serves the key"
+        return _Closed(Gate.EVIDENCE, Reason.REGION_UNREACHABLE, words, lead.gate, blocked=True)
+    if phase(key) is Phase.STAGED:
+        return _Closed(Gate.TIME, Reason.LEAD_NOT_BEGUN, "its lead begins when every region serves it")
+    patience = (key.moments.published_at or situation.now) + grace(situation, lead.gate)
+    if patience > situation.now:
+        words = f"{lead.gate} may serve its copy from before for {say(grace(situation, lead.gate))}"
+        return _Closed(Gate.TIME, Reason.LEAD_NOT_BEGUN, words, lead.gate, patience)
+    words = f"{lead.gate} has not been seen serving it; opens {say(lead.delay.total)} after it does"
+    return _Closed(Gate.EVIDENCE, Reason.NOT_SEEN, words, lead.gate, blocked=True)
+
+
+def _evidence(situation: Situation, key: Key) -> _Closed | None:
+    closed = closed_evidence(situation, key)
+    if closed:
+        return _Closed(Gate.EVIDENCE, closed.code, closed.words, closed.gate, blocked=True)
+    if situation.state.switching():
+        return None
+    for region in situation.setup.regions:
+        if isinstance(situation.views[region.name].signing, Unavailable):
+            words = f"{region.name}'s signing target cannot be reached"
+            return _Closed(Gate.EVIDENCE, Reason.REGION_UNREACHABLE, words, region.name, blocked=True)
+    return None
+
+
+def _hold(situation: Situation) -> _Closed | None:
+    return _Closed(Gate.HOLD, Reason.HELD, situation.hold_words) if situation.held else None

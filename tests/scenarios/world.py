@@ -1,0 +1,141 @@
+"""Three regions in memory around the real use cases: a scenario moves the clock, runs rotator, and looks."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from rotator.app.apply import apply
+from rotator.app.plan import make_plan
+from rotator.app.reports import ApplyReport
+from rotator.app.token import TokenWanted, make_token
+from rotator.app.world import IssuerWorld, RegionPorts, World
+from rotator.domain.jwks import Jwks, parse
+from rotator.domain.keys import Key
+from rotator.domain.lifecycle import phase
+from rotator.domain.plan import IssuerPlan, Wait
+from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup
+from rotator.domain.signing import SigningDocument, parse_signing
+from rotator.domain.state import IssuerState
+from tests.fakes.clock import FakeClock
+from tests.fakes.keys import MemoryKeys
+from tests.fakes.probe import Edge, FakeProbe
+from tests.fakes.reporter import RecordingReporter
+from tests.fakes.state import MemoryState
+from tests.fakes.targets import Fault, MemoryRegion
+
+NAMES = ("us-east-1", "eu-central-1", "ap-northeast-1")
+JWKS, SIGNING = "accounts/jwks.json", "accounts/signing.json"
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Regions:
+    """The world of one issuer, `accounts`."""
+
+    policy: Policy = Policy()
+    names: tuple[str, ...] = NAMES
+    with_urls: bool = False
+    edge_age: timedelta = timedelta(minutes=5)
+    clock: FakeClock = field(default_factory=FakeClock)
+    keys: MemoryKeys = field(default_factory=MemoryKeys)
+    reporter: RecordingReporter = field(default_factory=RecordingReporter)
+
+    def __post_init__(self) -> None:
+        self.state = MemoryState(self.clock)
+        self.regions = {name: MemoryRegion(name) for name in self.names}
+        self.edges = {name: self._edge(name) for name in self.names}
+
+    def world(self) -> World:
+        """A fresh world, as one run of the command line gets it."""
+        return World(
+            clock=self.clock,
+            state=self.state,
+            probe=FakeProbe(self.clock, {f"https://{n}/jwks.json": e for n, e in self.edges.items()}),
+            reporter=self.reporter,
+            issuers=(self._issuer(),),
+            config_digest="sha256:test",
+            owner="scenario",
+        )
+
+    def apply(self) -> ApplyReport:
+        """One run of `apply --yes`."""
+        return apply(self.world())
+
+    def plan(self) -> IssuerPlan:
+        """One run of `plan`."""
+        return make_plan(self.world()).issuers[0]
+
+    def runs(self, days: int, every: timedelta = DAY) -> None:
+        """A run after each `every`, for some days."""
+        for _ in range(int(days * DAY / every)):
+            self.clock.advance(every)
+            self.apply()
+
+    def remembered(self) -> IssuerState:
+        """The stored state."""
+        state = self.state.load("accounts")
+        assert state is not None
+        return state
+
+    def phases(self) -> list[str]:
+        """The phase of every key, oldest first."""
+        return [phase(key) for key in self.remembered().keys]
+
+    def key(self, number: int) -> Key:
+        """The key of that place in the order of making, from 0."""
+        return self.remembered().keys[number]
+
+    def document(self, region: str) -> Jwks:
+        """What a region's origin serves."""
+        found = parse(self.regions[region].documents[JWKS])
+        assert isinstance(found, Jwks)
+        return found
+
+    def signing(self, region: str) -> SigningDocument:
+        """What a region's signers are told."""
+        found = parse_signing(self.regions[region].documents[SIGNING])
+        assert isinstance(found, SigningDocument)
+        return found
+
+    def token(self, region: str) -> str:
+        """A token that a signer of the region would make now."""
+        return make_token(self.world(), "accounts", TokenWanted(region=region, claims={}))
+
+    def down(self, region: str) -> None:
+        """The region stops answering."""
+        self.regions[region].fault = Fault.DOWN
+
+    def up(self, region: str) -> None:
+        """The region answers again."""
+        self.regions[region].fault = None
+
+    def wait_for(self, kind: str) -> Wait:
+        """The one wait of that kind in the plan of now."""
+        (wait,) = [wait for wait in self.plan().waiting if wait.kind == kind]
+        return wait
+
+    def set_policy(self, **changes: object) -> None:
+        """The operator edits the policy."""
+        self.policy = replace(self.policy, **changes)  # type: ignore[arg-type]
+
+    def at(self) -> datetime:
+        """The moment it is."""
+        return self.clock.now()
+
+    def _issuer(self) -> IssuerWorld:
+        setups = tuple(
+            RegionSetup(name, f"memory://{name}/{JWKS}", f"memory://{name}/{SIGNING}", CacheLifetime(), self.with_urls)
+            for name in self.names
+        )
+        setup = IssuerSetup("accounts", "https://auth.example.com", self.policy, setups)
+        ports = {
+            name: RegionPorts(
+                self.regions[name].target(JWKS),
+                self.regions[name].target(SIGNING),
+                (f"https://{name}/jwks.json",) if self.with_urls else (),
+            )
+            for name in self.names
+        }
+        return IssuerWorld(setup, ports, self.keys)
+
+    def _edge(self, name: str) -> Edge:
+        return Edge(lambda: self.regions[name].documents.get(JWKS), max_age=self.edge_age)

@@ -26,7 +26,6 @@ from rotator.domain.plan import (
     WriteJwks,
     WriteSigning,
 )
-from rotator.planning.feasibility import keys_limit
 from rotator.planning.propagation import Certainty, publication, signature
 
 
@@ -127,7 +126,8 @@ def _signable(world: _World) -> Iterable[Atom]:
 
 def _sized(world: _World) -> Iterable[Atom]:
     """I3: no document is empty or larger than its slowest reader allows."""
-    limit = keys_limit(world.inventory.setup.policy)
+    policy = world.inventory.setup.policy
+    limit = min((policy.history_max, *(v.max_keys for v in policy.verifiers if v.max_keys)))
     for region, kids in world.served.items():
         if kids:
             yield "I3 not empty", "", region

@@ -42,6 +42,8 @@ class Regions:
     def __post_init__(self) -> None:
         self.state = MemoryState(self.clock)
         self.regions = {name: MemoryRegion(name) for name in self.names}
+        self.jwks = {name: region.target(JWKS) for name, region in self.regions.items()}
+        self.signings = {name: region.target(SIGNING) for name, region in self.regions.items()}
         self.edges = {name: self._edge(name) for name in self.names}
 
     def world(self) -> World:
@@ -129,8 +131,8 @@ class Regions:
         setup = IssuerSetup("accounts", "https://auth.example.com", self.policy, setups)
         ports = {
             name: RegionPorts(
-                self.regions[name].target(JWKS),
-                self.regions[name].target(SIGNING),
+                self.jwks[name],
+                self.signings[name],
                 (f"https://{name}/jwks.json",) if self.with_urls else (),
             )
             for name in self.names

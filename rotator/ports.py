@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from rotator.domain.audit import AuditEntry, AuditRecord
+from rotator.domain.audit import AuditEntry, AuditRecord, Fact
 from rotator.domain.evidence import Evidence
 from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle
@@ -19,6 +19,7 @@ __all__ = [
     "AuditRecord",
     "Clock",
     "DocumentTarget",
+    "Fact",
     "Generated",
     "HttpAnswer",
     "KeyStore",

@@ -11,7 +11,6 @@ from rotator.app.world import IssuerWorld, World
 from rotator.domain.inventory import Inventory, JwksRead, SigningRead
 from rotator.domain.plan import IssuerPlan, JwksStep, Plan, SigningStep, Step
 from rotator.errors import Declined, StalePlan, TargetConflict, UnsafePlan
-from rotator.planning.planner import plan_issuer
 from rotator.planning.safety import check
 from rotator.ports import Lease
 
@@ -131,24 +130,30 @@ def _ask(world: World, confirm: Confirm) -> Plan:
 def _round(runs: list[Run], plan: Plan) -> list[StepResult]:
     """Every issuer's part of a plan, each proven safe first; one issuer's trouble does not stop the next."""
     parts = {part.issuer: part for part in plan.issuers}
+    results: list[StepResult] = []
+    refused: list[UnsafePlan] = []
     for run in runs:
-        prove(run.inventory, parts[run.issuer.name], run)
-    return [result for run in runs for result in execute(run, parts[run.issuer.name])]
+        part = parts[run.issuer.name]
+        try:
+            prove(run, part)
+        except UnsafePlan as error:
+            refused.append(error)
+        else:
+            results.extend(execute(run, part))
+    if refused:
+        raise refused[0]
+    return results
 
 
-def prove(inventory: Inventory, plan: IssuerPlan, run: Run) -> None:
+def prove(run: Run, plan: IssuerPlan) -> None:
     """Raise UnsafePlan when the independent checker finds that a plan would do damage (design §5)."""
-    now = run.world.clock.now()
-    violations = check(plan, inventory, now)
-    if not violations:
-        return
-    waits = {wait.reason for wait in plan_issuer(inventory, now).waiting}
-    words = [f"step {v.step}: {v.invariant}: {v.words}" for v in violations]
-    raise UnsafePlan(
-        f"{plan.issuer}: the plan would do damage and was not carried out",
-        detail="; ".join((*words, *sorted(waits))),
-        hint="look at what stands in the way: rotator plan",
-    )
+    violations = check(plan, run.inventory, run.world.clock.now())
+    if violations:
+        raise UnsafePlan(
+            f"{plan.issuer}: the plan would do damage and was not carried out",
+            detail="; ".join(f"step {v.step}: {v.invariant}: {v.words}" for v in violations),
+            hint="look at what stands in the way: rotator plan",
+        )
 
 
 def _decisions(plan: Plan) -> list[tuple[object, ...]]:

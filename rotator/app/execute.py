@@ -37,8 +37,8 @@ from rotator.errors import InternalError, RotatorError, TargetConflict
 from rotator.planning.settle import settle
 from rotator.ports import AuditEntry, Generated, Lease
 
-LEASE_TERM = timedelta(seconds=60)
-"""Longer than any single effect may take, retries included (design I6)."""
+LEASE_TERM = timedelta(minutes=3)
+"""Longer than any single effect with its read-back may take, timeouts and retries included (design I6)."""
 
 
 @dataclass(slots=True)
@@ -148,7 +148,9 @@ def _carry_out(run: Run, step: Step) -> Outcome:
 
 def _write(run: Run, step: JwksStep | SigningStep) -> RegionView:
     ports = run.issuer.regions[step.region]
-    if isinstance(step, JwksStep) and not run.inventory.state.record(step.region).proven:
+    record, setup = run.inventory.state.record(step.region), run.issuer.setup.region(step.region)
+    known = record.proven and setup is not None and record.jwks_location == setup.jwks_location
+    if isinstance(step, JwksStep) and not known:
         ports.jwks.prove_conditional_writes()
         ports.signing.prove_conditional_writes()
     body = body_of(run.inventory, step, run.world.clock.now())

@@ -35,7 +35,8 @@ def gather(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
         world.clock.sleep(PAUSE)
         glances = glance_at_all(world, issuer)
         evidence = _fold(world, issuer, state, evidence, glances)
-    keep_evidence(world, evidence)
+    if state.serial:  # looking at a fresh folder leaves nothing in it
+        keep_evidence(world, evidence)
     views = {name: glance.view for name, glance in glances.items() if glance.view is not None}
     return Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views)
 

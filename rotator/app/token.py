@@ -47,9 +47,13 @@ def make_token(world: World, issuer: str, wanted: TokenWanted) -> str:
         "jti": secrets.token_urlsafe(12),
         **wanted.claims,
     }
-    unsigned = signing_input(key.jwk.alg, key.kid, claims)
-    token = assemble(unsigned, chosen.keys.sign(key.handle, key.jwk.alg, unsigned))
-    check(token, key.jwk, now, chosen.setup.policy.leeway)
+    try:
+        unsigned = signing_input(key.jwk.alg, key.kid, claims)
+        token = assemble(unsigned, chosen.keys.sign(key.handle, key.jwk.alg, unsigned))
+        check(token, key.jwk, now, chosen.setup.policy.leeway)
+    except ValueError as error:
+        words = "a verifier would refuse this token"
+        raise TokenRefused(words, detail=str(error), hint="mend its claims") from None
     return token
 
 

@@ -11,6 +11,9 @@ from rotator.domain.codec import encode
 START = "0" * 64
 """What stands before the first record."""
 
+Fact = str | int | float | bool | None
+"""What a fact of a logged entry can be: a JSON scalar."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:

@@ -45,10 +45,10 @@ def publication(key: Key, gate: str, inventory: Inventory, now: datetime) -> Cer
 
 
 def signature(key: Key, region: RegionSetup, inventory: Inventory, now: datetime) -> Certainty:
-    """SIG: whether signers of a region may use the key."""
+    """SIG: whether signers of a region may use the key; one whose removal began was proven to have stopped."""
     if inventory.views[region.name].signing_kid() == key.kid:
         return Certainty.OMNIPRESENT
-    if not key.ever_signed:
+    if not key.ever_signed or key.moments.removal_started_at:
         return Certainty.HIDDEN
     away = inventory.evidence.sighting(region.name, key.kid).away_since
     if away is None:

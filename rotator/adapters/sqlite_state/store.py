@@ -1,0 +1,241 @@
+"""`ports.StateStore` on one SQLite file; state and evidence are JSON with a checksum, every change a transaction."""
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from rotator.adapters.sqlite_state import lease as leases
+from rotator.adapters.sqlite_state.database import Database, only_row
+from rotator.adapters.sqlite_state.lease import Holding
+from rotator.adapters.sqlite_state.process import Fate, Process, fate, this_process
+from rotator.domain.audit import AuditEntry, AuditRecord, chained
+from rotator.domain.codec import CodecError, decode, encode
+from rotator.domain.evidence import Evidence
+from rotator.domain.state import IssuerState
+from rotator.errors import LeaseHeld, LeaseLost, StateConflict, StateDamaged
+from rotator.ports import Clock, Lease
+
+T = TypeVar("T")
+
+_POLL: Final = timedelta(seconds=1)
+
+
+class SqliteState:
+    """Implements `ports.StateStore`. Reading never creates the file; `acquire` and `save_evidence` do.
+
+    `process` is the process that leases are taken for: this one, unless a test plays another.
+    """
+
+    def __init__(self, path: Path, clock: Clock, process: Process | None = None) -> None:
+        self._database = Database(path)
+        self._clock = clock
+        self._played = process
+
+    def load(self, issuer: str) -> IssuerState | None:
+        """The issuer's state, None when there is none."""
+        row = self._row("SELECT serial, state, sha256 FROM issuers WHERE issuer = ?", issuer)
+        if row is None:
+            return None
+        serial, text, checksum = row
+        state = _decoded(IssuerState, text, checksum, issuer, "state")
+        if (state.issuer, state.serial) != (issuer, serial):
+            raise StateDamaged(f"the state of {issuer} is that of another issuer or another time")
+        return state
+
+    def save(self, lease: Lease, state: IssuerState, entries: Sequence[AuditEntry]) -> IssuerState:
+        """Save with serial + 1 and log `entries` in the same transaction."""
+        saved = replace(state, serial=state.serial + 1)
+        text = _text(saved)
+        self._must_exist()
+        with self._database.writing() as connection:
+            leases.check(connection, lease)
+            _check_serial(connection, state)
+            connection.execute(
+                "INSERT OR REPLACE INTO issuers VALUES (?, ?, ?, ?)",
+                (saved.issuer, saved.serial, text, _checksum(saved.issuer, text)),
+            )
+            _log(connection, entries)
+        return saved
+
+    def issuers(self) -> tuple[str, ...]:
+        """The issuers that have state, sorted."""
+        if not self._database.exists():
+            return ()
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT issuer FROM issuers").fetchall()
+        return tuple(sorted(issuer for (issuer,) in rows))
+
+    def load_evidence(self, issuer: str) -> Evidence:
+        """What was seen of the issuer, empty when nothing was."""
+        row = self._row("SELECT evidence, sha256 FROM evidence WHERE issuer = ?", issuer)
+        if row is None:
+            return Evidence(issuer=issuer)
+        text, checksum = row
+        return _decoded(Evidence, text, checksum, issuer, "evidence")
+
+    def save_evidence(self, evidence: Evidence) -> None:
+        """Keep what was seen; the last look wins."""
+        text = _text(evidence)
+        self._database.create()
+        with self._database.writing() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?)",
+                (evidence.issuer, text, _checksum(evidence.issuer, text)),
+            )
+
+    def audit(self) -> Iterable[AuditRecord]:
+        """The whole log in order, then StateDamaged when its end is missing."""
+        if not self._database.exists():
+            return
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT * FROM audit ORDER BY number").fetchall()
+            last, digest = only_row(connection, "SELECT number, digest FROM audit_head")
+        for number, previous, entry, own in rows:
+            yield AuditRecord(number, _entry(number, entry), previous, own)
+        if last and (not rows or (rows[-1][0], rows[-1][3]) != (last, digest)):
+            raise StateDamaged(
+                "the end of the audit log is missing", detail=f"{last} entries were written"
+            )
+
+    def acquire(self, owner: str, term: timedelta) -> Lease:
+        """Take the lease: at once when it is free or its holder is gone, after a silent term when nobody can tell."""
+        self._database.create()
+        taken = self._take(owner, term, watched=None)
+        return taken if isinstance(taken, Lease) else self._take_over(owner, term, taken)
+
+    def renew(self, lease: Lease, term: timedelta) -> None:
+        """Still ours, for `term` from now."""
+        self._must_exist()
+        with self._database.writing() as connection:
+            leases.renew(connection, lease, term)
+
+    def release(self, lease: Lease) -> None:
+        """Give it back; one that is lost already is fine."""
+        if self._database.exists():
+            with self._database.writing() as connection:
+                leases.release(connection, lease)
+
+    def holder(self) -> Lease | None:
+        """Who holds the lease now."""
+        if not self._database.exists():
+            return None
+        with self._database.reading() as connection:
+            holding = leases.held(connection)
+        return holding.lease if holding else None
+
+    def break_lease(self) -> Lease | None:
+        """Take it from whoever holds it; returns who did."""
+        if not self._database.exists():
+            return None
+        with self._database.writing() as connection:
+            return leases.break_(connection)
+
+    def _take(self, owner: str, term: timedelta, watched: Holding | None) -> Lease | Holding:
+        """The lease, or its holder when nothing here tells whether it lives; raises LeaseHeld when it does.
+
+        `watched` is a holder that was silent for its whole term.
+        """
+        me = self._played or this_process()
+        with self._database.writing() as connection:
+            holding = leases.held(connection)
+            if holding is not None and holding != watched:
+                match fate(holding.process, me):
+                    case Fate.ALIVE:
+                        raise _held(holding)
+                    case Fate.UNKNOWN:
+                        return holding
+                    case Fate.GONE:
+                        pass
+            return leases.take(connection, owner, me, term, self._clock.now())
+
+    def _take_over(self, owner: str, term: timedelta, watched: Holding) -> Lease:
+        """The lease of a holder that does not renew it for its whole term, on our own clock (design I6)."""
+        until = self._clock.monotonic() + watched.term.total_seconds()
+        while self._clock.monotonic() < until:
+            self._clock.sleep(_POLL)
+            with self._database.reading() as connection:
+                seen = leases.held(connection)
+            if seen != watched:
+                break
+        taken = self._take(owner, term, watched)
+        if isinstance(taken, Holding):
+            raise _held(taken)
+        return taken
+
+    def _must_exist(self) -> None:
+        if not self._database.exists():
+            raise LeaseLost("the lease is gone, and so is the whole state")
+
+    def _row(self, query: str, issuer: str) -> tuple[Any, ...] | None:
+        if not self._database.exists():
+            return None
+        with self._database.reading() as connection:
+            row: tuple[Any, ...] | None = connection.execute(query, (issuer,)).fetchone()
+        return row
+
+
+def _held(holding: Holding) -> LeaseHeld:
+    process = holding.process
+    return LeaseHeld(
+        f"{holding.lease.owner} holds the lease since {holding.since}",
+        detail=f"process {process.pid} on {process.host.partition('/')[0]}",
+    )
+
+
+def _check_serial(connection: sqlite3.Connection, state: IssuerState) -> None:
+    row = connection.execute(
+        "SELECT serial FROM issuers WHERE issuer = ?", (state.issuer,)
+    ).fetchone()
+    stored = row[0] if row else 0
+    if stored != state.serial:
+        raise StateConflict(
+            f"the state of {state.issuer} moved since it was read",
+            detail=f"serial {state.serial} was read, {stored} is stored",
+        )
+
+
+def _log(connection: sqlite3.Connection, entries: Sequence[AuditEntry]) -> None:
+    number, digest = only_row(connection, "SELECT number, digest FROM audit_head")
+    for entry in entries:
+        record = chained(number + 1, digest, entry)
+        number, digest = record.number, record.digest
+        connection.execute(
+            "INSERT OR REPLACE INTO audit VALUES (?, ?, ?, ?)",
+            (number, record.previous, _text(entry), digest),
+        )
+    connection.execute("UPDATE audit_head SET number = ?, digest = ?", (number, digest))
+
+
+def _text(value: object) -> str:
+    return json.dumps(encode(value), separators=(",", ":"), allow_nan=False)
+
+
+def _checksum(issuer: str, text: str) -> str:
+    """Over the issuer too, so that one issuer's state cannot stand in for another's."""
+    return hashlib.sha256(f"{issuer}\n{text}".encode()).hexdigest()
+
+
+def _decoded(cls: type[T], text: object, checksum: object, issuer: str, what: str) -> T:
+    if not isinstance(text, str) or _checksum(issuer, text) != checksum:
+        raise StateDamaged(
+            f"the {what} of {issuer} is not what was written", detail="its checksum differs"
+        )
+    with suppress(ValueError, RecursionError):
+        return decode(cls, json.loads(text))
+    raise StateDamaged(f"the {what} of {issuer} cannot be read")
+
+
+def _entry(number: int, text: str) -> AuditEntry:
+    try:
+        return decode(AuditEntry, json.loads(text))
+    except (ValueError, RecursionError) as error:
+        detail = str(error) if isinstance(error, CodecError) else ""
+        raise StateDamaged(
+            f"entry {number} of the audit log cannot be read", detail=detail
+        ) from None

@@ -1,0 +1,57 @@
+"""The command line: reads it, runs one command, and turns every outcome into an exit code (contract §1)."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from rotator.cli.argv import Line, hoist
+
+if TYPE_CHECKING:
+    from rotator.app.world import World
+    from rotator.ports import Clock
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    clock: "Clock | None" = None,
+    environ: Mapping[str, str] | None = None,
+    wiring: "Callable[[World], World] | None" = None,
+) -> int:
+    """Run one command line and return its exit code.
+
+    `clock`, `environ` and `wiring` are for callers in the same process: no flag or variable moves a clock.
+    """
+    line = hoist(sys.argv[1:] if argv is None else argv)
+    if line.has("--version"):
+        from rotator import __version__
+
+        sys.stdout.write(f"rotator {__version__}\n")
+        return 0
+    return _guarded(line, clock, os.environ if environ is None else environ, wiring)
+
+
+def _guarded(
+    line: Line,
+    clock: "Clock | None",
+    environ: Mapping[str, str],
+    wiring: "Callable[[World], World] | None",
+) -> int:
+    """Nothing but an exit code leaves here: every error is printed as one."""
+    from rotator.cli.failure import report
+    from rotator.cli.run import run
+
+    try:
+        return run(line, clock, environ, wiring)
+    except BrokenPipeError:
+        # The reader of a pipe went away; what is left in the buffer must not be written at exit either.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+        return 1
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 0
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; the next run goes on where this one stopped\n")
+        return 130
+    except Exception as error:  # noqa: BLE001  (no traceback reaches a user)
+        return report(error, line, environ)

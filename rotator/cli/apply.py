@@ -1,0 +1,79 @@
+"""`rotator apply [FILE]`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotator.app.reports import ApplyReport
+from rotator.app.world import World
+from rotator.cli import exits
+from rotator.cli.options import Json, Yes
+from rotator.cli.output import as_text, print_blocks, print_document
+from rotator.cli.reporter import put
+from rotator.cli.session import Session, is_terminal, session
+from rotator.domain.plan import Plan
+from rotator.errors import UsageError
+from rotator.render import json_out
+
+
+def command(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="Apply exactly this saved plan, or refuse it as stale."
+        ),
+    ] = None,
+    yes: Yes = False,
+    json: Json = False,
+) -> int:
+    """Do what is due: plan, show, ask, apply, until nothing is due any more."""
+    if file is None and not yes and not is_terminal():
+        raise UsageError(
+            "nobody can be asked here",
+            detail="stdin or stdout is not a terminal",
+            hint="rotator apply --yes, or rotator plan --out FILE and rotator apply FILE",
+        )
+    run = session(ctx)
+    world = run.world(feasible=True)
+    report = _apply(run, world, file, yes=yes, json=json)
+    for warning in dict.fromkeys(w for issuer in world.issuers for w in issuer.keys.warnings()):
+        run.reporter.warn(warning)
+    if json:
+        print_document(json_out.apply_document(report))
+    else:
+        from rotator.render.text.apply import apply_text
+
+        print_blocks(apply_text(report, run.zone), run.environ)
+    return exits.of_apply(report)
+
+
+def _apply(run: Session, world: World, file: Path | None, *, yes: bool, json: bool) -> ApplyReport:
+    from rotator.app.apply import apply, apply_saved
+    from rotator.cli.plans import read_plan
+
+    if file is not None:
+        return apply_saved(world, read_plan(file))
+
+    if yes:
+        return apply(world)
+    return apply(world, confirm=lambda plan: _ask(run, world, plan, aside=json))
+
+
+def _ask(run: Session, world: World, plan: Plan, *, aside: bool) -> bool:
+    """Show the plan and ask; on stderr when stdout is to hold nothing but JSON."""
+    from rotator.cli.plans import headings
+    from rotator.render.text.plan import plan_text
+    from rotator.render.words import count
+
+    stream = sys.stderr if aside else sys.stdout
+    put(stream, as_text(plan_text(plan, headings(world.issuers), run.zone), stream, run.environ))
+    return confirmed(f"Take {count(plan.due, 'step')} now?", aside=aside)
+
+
+def confirmed(question: str, *, aside: bool = False) -> bool:
+    """Whether the operator says yes; no answer is no."""
+    put(sys.stderr if aside else sys.stdout, f"\n  {question} [y/N] ")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

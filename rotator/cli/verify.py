@@ -1,0 +1,90 @@
+"""`rotator verify`."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rotator.app.reports import VerifyReport
+from rotator.app.world import World
+from rotator.cli import exits
+from rotator.cli.files import write_private
+from rotator.cli.options import Json, Regions
+from rotator.cli.output import print_blocks, print_document
+from rotator.cli.session import Session, check_regions, session
+from rotator.cli.times import duration, moment
+from rotator.render import json_out
+
+
+def command(
+    ctx: typer.Context,
+    json: Json = False,
+    region: Regions = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the result as JUnit XML too.")
+    ] = None,
+    wait: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="Go on looking until the gate opens, at most this long."
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="TIME|+DURATION", help="Ask whether all would still be right then."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=1, max=100, help="Look N times; each must pass.")
+    ] = 1,
+) -> int:
+    """Look at every region from outside: the propagation gate. Exit 0 when it is open, 3 when it is not."""
+    run = session(ctx)
+    deadline = duration("--wait", wait)
+    world = run.world(feasible=False)
+    then = moment("--as-of", as_of, world.clock.now())
+    regions = tuple(region or ())
+    check_regions(world, regions)
+    report = _look(run, world, regions, then, deadline, samples, told=not json)
+    if junit:
+        from rotator.render.junit import junit as to_junit
+
+        write_private(junit, to_junit(report))
+    if json:
+        print_document(json_out.verify_document(report))
+    else:
+        from rotator.render.text.verify import verify_text
+
+        print_blocks(verify_text(report), run.environ)
+    return exits.DONE if report.gate_open else exits.CLOSED
+
+
+def _look(
+    run: Session,
+    world: World,
+    regions: tuple[str, ...],
+    then: datetime | None,
+    deadline: timedelta | None,
+    samples: int,
+    *,
+    told: bool,
+) -> VerifyReport:
+    """One look, as many as asked for, or as many as it takes until the deadline."""
+    from rotator.app.verify import verify, wait_until_open
+
+    def tell(report: VerifyReport, left: timedelta) -> None:
+        from rotator.render.text.verify import gate_words
+
+        if told and not report.gate_open:
+            run.reporter.progress(gate_words(report, left))
+
+    if deadline is not None:
+        report = wait_until_open(world, deadline, regions=regions, as_of=then, on_report=tell)
+        samples -= 1
+    else:
+        report = verify(world, regions=regions, as_of=then)
+        samples -= 1
+    while samples and report.gate_open:
+        report = verify(world, regions=regions, as_of=then)
+        samples -= 1
+    return report

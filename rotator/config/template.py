@@ -1,0 +1,92 @@
+"""The configuration that `rotator init` writes: commented, complete, and right as it stands."""
+
+GITIGNORE = ".rotator/\n"
+"""State and private keys stay out of version control."""
+
+REGIONS = ("us-east-1", "eu-central-1", "ap-northeast-1")
+
+_HEAD = """\
+# rotator: which keys sign where, and how they are rotated. Check it: rotator config check
+# Durations: 500ms, 30s, 15m, 24h, 90d, 1d12h. Paths are relative to this file; {issuer} is filled in.
+version: 1
+
+# What rotator remembers: keys, moments, audit log. Back it up: rotator state export
+state: {kind: sqlite, path: .rotator/state.db}
+
+# Private keys, encrypted. The passphrase is in $ROTATOR_KEY_PASSPHRASE, or in the file that $ROTATOR_KEY_PASSPHRASE_FILE
+# names; without either one is generated beside the keys, which protects from little.
+keys: {kind: local, path: .rotator/keys}
+"""
+
+_KMS = """\
+# AWS KMS, where private keys never leave, is to come:
+#keys: {kind: kms, primary_region: us-east-1, alias: "alias/rotator/{issuer}"}
+"""
+
+_POLICY = """
+# The defaults, for every issuer. An issuer may say any of it again, under a `policy` of its own.
+policy:
+  algorithm: ES256             # RS256/384/512 PS256/384/512 ES256/384/512 EdDSA Ed25519
+  rotate_every: 90d
+  publish_lead: 24h            # how long every region serves a key before it signs
+  standby_keys: 1              # published and ready, so that an emergency needs no waiting
+  access_token_lifetime: 15m
+  refresh_token_lifetime: 30d  # 0 when refresh tokens are not signed by these keys
+  leeway: 30s                  # what verifiers grant to clocks
+  max_clock_drift: 5s          # how far clocks may be apart
+  signer_stop: 24h             # signers cut off from signing.json for so long stop
+  edge_cache: 5m               # how long a CDN in front keeps the JWKS
+  # Who checks your tokens? Names rotator knows (pyjwt, jose-panva, node-jwks-rsa, nimbus, spring-servlet, go-oidc,
+  # envoy-jwt-authn, aws-httpapi, …), or numbers: {name: our-gateway, add: 10m, remove: 10m, max_keys: 10}.
+  # None named: one that learns a new key within 2 h.
+  verifiers: []
+  run_every: 24h               # how often rotator runs
+"""
+
+_ISSUERS = """
+# One `iss`, one key set.
+issuers:
+  accounts:
+    url: https://auth.example.com
+    # The URL that clients are told, where one stands in front of all regions; it gates a switch like a region:
+    #jwks_url: https://auth.example.com/.well-known/jwks.json
+"""
+
+_FOLDER = """\
+  {region}:
+    jwks: {{kind: file, path: "regions/{region}/{{issuer}}/jwks.json"}}
+    signing: {{kind: file, path: "regions/{region}/{{issuer}}/signing.json"}}
+"""
+
+_BUCKETS = """\
+  {region}:
+    aws: {{region: {region}}}
+    jwks: {{kind: s3, bucket: example-jwks-{region}, key: "{{issuer}}/jwks.json"}}
+    signing: {{kind: s3, bucket: example-signing-{region}, key: "{{issuer}}/signing.json"}}
+    checks:
+      - {{kind: http, url: "https://{region}.auth.example.com/{{issuer}}/jwks.json"}}
+"""
+
+_ABOUT_FOLDERS = """
+# Where tokens are signed and the JWKS is served. rotator writes both documents of each region: jwks.json for the public,
+# signing.json for the signers there. Add the public URL, so that rotator sees what consumers see:
+#    checks:
+#      - {kind: http, url: "https://us-east-1.auth.example.com/{issuer}/jwks.json"}
+regions:
+"""
+
+_ABOUT_BUCKETS = """
+# Where tokens are signed and the JWKS is served. rotator writes both documents of each region: jwks.json for the public,
+# signing.json for the signers there, in a bucket that only they can read. It needs s3:GetObject and s3:PutObject on both
+# objects, and s3:ListBucket, without which S3 does not say that an object is missing.
+# Under `aws`, all optional: profile, role_arn, external_id, endpoints: {s3: https://…, sts: https://…}.
+# The JWKS is served with `cache_control: public, max-age=300` unless it says otherwise.
+regions:
+"""
+
+
+def template(*, aws: bool = False) -> str:
+    """The text of a rotator.yaml for three regions: folders, or S3 buckets with `aws`."""
+    about, region = (_ABOUT_BUCKETS, _BUCKETS) if aws else (_ABOUT_FOLDERS, _FOLDER)
+    regions = "".join(region.format(region=name) for name in REGIONS)
+    return _HEAD + (_KMS if aws else "") + _POLICY + about + regions + _ISSUERS

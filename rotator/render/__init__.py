@@ -1,0 +1,1 @@
+"""Values of the use cases → text, JSON and JUnit; decides nothing."""

@@ -1,0 +1,137 @@
+"""What rotator itself writes down: the template, the examples, the schema, what `config show` says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from rotator.config.load import load
+from rotator.config.schema import schema
+from rotator.config.settings import S3Spec
+from rotator.config.show import explain, show
+from rotator.config.template import GITIGNORE, REGIONS, template
+from tests.config.files import FINE, loaded
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "configs").glob("*.yaml"))
+VALID = Draft202012Validator(schema())
+
+
+@pytest.mark.parametrize("aws", [False, True])
+def test_the_template_loads(tmp_path: Path, aws: bool) -> None:
+    settings = loaded(tmp_path, template(aws=aws))
+    (issuer,) = settings.issuers
+    assert settings.problems == ()
+    assert tuple(region.name for region in issuer.regions) == REGIONS
+    assert all(isinstance(region.jwks, S3Spec) is aws for region in issuer.regions)
+    VALID.validate(yaml.safe_load(template(aws=aws)))
+
+
+def test_the_template_says_the_defaults(tmp_path: Path) -> None:
+    bare = loaded(tmp_path, FINE.replace("policy:\n  verifiers: [pyjwt]\n", ""))
+    assert loaded(tmp_path, template()).issuers[0].setup.policy == bare.issuers[0].setup.policy
+
+
+def test_what_git_ignores_is_where_the_template_keeps_secrets(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, template())
+    folder = GITIGNORE.strip()
+    assert settings.state.path.startswith(folder)
+    assert settings.issuers[0].keys.path.startswith(folder)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
+def test_an_example_loads(path: Path) -> None:
+    settings = load(path, {})
+    assert settings.problems == ()
+    VALID.validate(yaml.safe_load(path.read_text("utf-8")))
+
+
+def test_the_quickstart_stays_in_its_folder() -> None:
+    settings = load(ROOT / "configs" / "quickstart.yaml", {})
+    (issuer,) = settings.issuers
+    places = [region.jwks_location for region in issuer.setup.regions]
+    places += [str(settings.resolve(settings.state.path)), str(settings.resolve(issuer.keys.path))]
+    assert all(place.startswith(f"{ROOT}/quickstart/") for place in places)
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(schema())
+
+
+SCHEMA_REFUSES = [
+    ("policy:", "polcy:"),
+    ("[pyjwt]", "[pyjw]"),
+    ("policy:", "policy:\n  leeway: 30"),
+    ("policy:", "policy:\n  algorithm: HS256"),
+    ("  one:", "  a/b:"),
+    ("kind: s3", "kind: gcs"),
+    ("version: 1", "version: 2"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), SCHEMA_REFUSES)
+def test_the_schema_refuses(old: str, new: str) -> None:
+    VALID.validate(yaml.safe_load(FINE))
+    assert not VALID.is_valid(yaml.safe_load(FINE.replace(old, new)))
+
+
+def test_the_schema_describes_members() -> None:
+    members = schema()["$defs"]["PolicyModel"]["properties"]
+    assert "visible before it signs" in members["publish_lead"]["description"]
+
+
+SHOWN = """\
+accounts · https://auth.example.com · one, two
+  policy
+    algorithm               ES256  default
+    rsa_bits                3072   default
+    rotate_every            90d    default
+    publish_lead            1d     default
+    standby_keys            1      default
+    access_token_lifetime   15m    default
+    refresh_token_lifetime  30d    default
+    leeway                  20s    rotator.yaml:3
+    max_clock_drift         5s     default
+    signer_refresh          1m     default
+    signer_stop             1d     default
+    propagation             1m     default
+    edge_cache              5m     default
+    verifiers               ours   rotator.yaml:4
+    safety_margin           1h     default
+    history                 auto   default
+    history_max             10     default
+    evidence_freshness      10m    default
+    passes_required         2      default
+    run_every               1d     default
+    verifiers.ours.add      1h     rotator.yaml:4
+    verifiers.ours.remove   1h     rotator.yaml:4
+  what follows
+    staleness of one  2 h 6 m   1 m propagation + 5 m edge cache + 1 h ours + 1 h margin
+    lead in one       24 h 5 s  24 h lead + 5 s drift
+    staleness of two  2 h 6 m   1 m propagation + 5 m edge cache + 1 h ours + 1 h margin
+    lead in two       24 h 5 s  24 h lead + 5 s drift
+    keys needed       3         design T8
+    keys allowed      10        history_max, and what the verifiers read
+  rules
+    ✓ rotate_every 90 d ≥ publish_lead 24 h + 2 × run_every 24 h = 3 d (design T7)
+    ✓ edge_cache 5 m ≤ publish_lead 24 h (design T7)
+    ✓ max-age of two's JWKS 5 m ≤ publish_lead 24 h (design T7)
+    ✓ max_clock_drift 5 s ≤ leeway 20 s (design T7)
+    ✓ leeway 20 s ≤ 120 s (design T7)
+    ✓ signer_refresh 1 m < signer_stop 24 h (design T9)
+    ✓ 1 active + 1 standby + ⌈(24 h signers + 30 d tokens + 20 s leeway + 5 s drift + 1 h margin + 2 d two runs)\
+ / rotate_every 90 d⌉ = 3 keys ≤ history_max 10 (design T8)
+"""
+
+
+def test_show(tmp_path: Path) -> None:
+    text = FINE.replace(
+        "  verifiers: [pyjwt]", "  leeway: 20s\n  verifiers: [{name: ours, add: 1h}]"
+    )
+    assert show(loaded(tmp_path, text)).replace(f"{tmp_path}/", "") == SHOWN
+
+
+def test_explain_has_the_rules_that_do_not_hold(tmp_path: Path) -> None:
+    (issuer,) = explain(loaded(tmp_path, FINE.replace("policy:", "policy:\n  leeway: 300s")))
+    assert [rule.members[0] for rule in issuer.rules if not rule.holds] == ["leeway"]

@@ -1,0 +1,1 @@
+"""Libraries that verifiers use, against what rotator publishes."""

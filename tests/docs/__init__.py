@@ -1,0 +1,1 @@
+"""Documents that cannot drift: lists are closed, links lead somewhere, commands do what is shown."""

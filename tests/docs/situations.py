@@ -1,0 +1,151 @@
+"""The situations that pages name, each a function of the story."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rotator.adapters.sqlite_state import SqliteState
+from rotator.config.template import template
+from tests.docs.story import Story
+
+REGIONS: Final = ("us-east-1", "eu-central-1", "ap-northeast-1")
+
+
+def an_empty_folder(story: Story) -> None:
+    """As it was made."""
+
+
+def a_configuration(story: Story) -> None:
+    """What `rotator init` writes."""
+    story.quietly("init")
+
+
+def the_first_keys(story: Story) -> None:
+    """A key that signs and one that stands by, in three regions as folders."""
+    a_configuration(story)
+    story.quietly("apply --yes")
+
+
+def regions_with_public_urls(story: Story) -> None:
+    """The same, each region behind an edge that consumers ask."""
+    text = template(aws=False)
+    for region in REGIONS:
+        url = _edge_url(region)
+        signing = f'signing: {{kind: file, path: "regions/{region}/{{issuer}}/signing.json"}}'
+        check = f'checks: [{{kind: http, url: "{url}"}}]'
+        text = text.replace(signing, f"{signing}\n    {check}")
+        story.probe.serve(url, partial(_content, story.document(region)))
+    (story.folder / "rotator.yaml").write_text(text, "utf-8")
+    for _ in range(
+        3
+    ):  # published; seen behind the edges; led, since they had kept an answer without it
+        story.quietly("apply --yes")
+        story.pass_time(timedelta(minutes=10))
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _edge_url(region: str) -> str:
+    return f"https://{region}.auth.example.com/accounts/jwks.json"
+
+
+def a_region_goes_down(story: Story) -> None:
+    story.down.add("eu-central-1")
+    url = _edge_url("eu-central-1")
+    if url in story.probe.edges:
+        story.probe.edges[url].down = "timed out while connecting"
+
+
+def the_region_is_back(story: Story) -> None:
+    story.down.clear()
+    for edge in story.probe.edges.values():
+        edge.down = None
+
+
+def an_edge_keeps_an_old_copy(story: Story) -> None:
+    """Somebody set a day of caching at one edge, so it goes on serving what it has."""
+    edge = story.probe.edges[_edge_url("ap-northeast-1")]
+    edge.max_age = timedelta(days=365)
+    edge.answer(story.clock.now())
+
+
+def the_edge_is_purged(story: Story) -> None:
+    edge = story.probe.edges[_edge_url("ap-northeast-1")]
+    edge.max_age = timedelta(minutes=5)
+    edge.purge()
+
+
+def somebody_else_publishes(story: Story) -> None:
+    """A key that rotator does not own appears in one region."""
+    path = story.document("eu-central-1")
+    served = json.loads(path.read_bytes())
+    stranger = {
+        "kty": "EC",
+        "crv": "P-256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "kid": "legacy-2024",
+        "use": "sig",
+        "alg": "ES256",
+    }
+    path.write_text(json.dumps({"keys": [*served["keys"], stranger]}), "utf-8")
+
+
+def its_owner_takes_it_out(story: Story) -> None:
+    path = story.document("eu-central-1")
+    served = json.loads(path.read_bytes())
+    kept = [key for key in served["keys"] if key["kid"] != "legacy-2024"]
+    path.write_text(json.dumps({"keys": kept}), "utf-8")
+
+
+def a_document_is_overwritten(story: Story) -> None:
+    story.document("us-east-1").write_text('{"keys": []}', "utf-8")
+
+
+def the_state_is_gone(story: Story) -> None:
+    for path in (story.folder / ".rotator").glob("state.db*"):
+        path.unlink()
+
+
+def the_state_is_damaged(story: Story) -> None:
+    """Somebody edits a row by hand."""
+    with sqlite3.connect(story.folder / ".rotator" / "state.db") as connection:
+        connection.execute("UPDATE issuers SET state = replace(state, 'retired', 'expired')")
+    connection.close()
+
+
+def a_run_died_on_another_host(story: Story) -> None:
+    store = SqliteState(story.folder / ".rotator" / "state.db", story.clock)
+    store.acquire("ops-2:815", timedelta(seconds=60))
+
+
+SITUATIONS: Final[dict[str, Callable[[Story], None]]] = {
+    "an empty folder": an_empty_folder,
+    "a configuration": a_configuration,
+    "the first keys": the_first_keys,
+    "regions with public URLs": regions_with_public_urls,
+    "an hour passes": lambda story: story.pass_time(timedelta(hours=1)),
+    "a day passes": lambda story: story.pass_time(timedelta(days=1)),
+    "89 days of daily runs": lambda story: story.daily_runs(89),
+    "90 days pass without a run": lambda story: story.pass_time(timedelta(days=90)),
+    "100 days of daily runs": lambda story: story.daily_runs(100),
+    "31 days of daily runs": lambda story: story.daily_runs(31),
+    "a region goes down": a_region_goes_down,
+    "the region is back": the_region_is_back,
+    "an edge keeps an old copy": an_edge_keeps_an_old_copy,
+    "the edge is purged": the_edge_is_purged,
+    "somebody else publishes": somebody_else_publishes,
+    "its owner takes it out": its_owner_takes_it_out,
+    "a document is overwritten": a_document_is_overwritten,
+    "the state is gone": the_state_is_gone,
+    "the state is damaged": the_state_is_damaged,
+    "a run died on another host": a_run_died_on_another_host,
+}

@@ -1,0 +1,1 @@
+"""Whole lives of key sets through the real commands: years, crashes, races, broken regions."""

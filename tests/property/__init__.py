@@ -1,0 +1,1 @@
+"""Parsers and laws over generated values."""

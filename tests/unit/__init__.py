@@ -1,0 +1,1 @@
+"""What is pure, a table or a scenario at a time."""

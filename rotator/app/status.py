@@ -19,8 +19,8 @@ from rotator.domain.lifecycle import IN_JWKS, phase
 from rotator.domain.plan import FindingKind, IssuerPlan
 from rotator.planning.removals import removal_of
 from rotator.planning.settle import settled
-from rotator.planning.situation import Situation, in_order
-from rotator.planning.switching import candidate, turn_of
+from rotator.planning.situation import Situation, in_order, turn_of
+from rotator.planning.switching import candidate
 
 
 def status(world: World, *, refresh: bool = True, regions: tuple[str, ...] = ()) -> StatusReport:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 
 class Verdict(StrEnum):
@@ -163,3 +164,5 @@ def _after(before: Sighting, verdict: Verdict, at: datetime) -> Sighting:
             return replace(before, verdict=verdict, checked_at=at, visible_since=None, passes=0)
         case Verdict.UNKNOWN:
             return replace(before, verdict=verdict, checked_at=at, passes=0)
+        case _:
+            assert_never(verdict)

@@ -83,12 +83,8 @@ def wanted(key: Key) -> bool:
 def advance(key: Key, event: Event, at: datetime) -> Key:
     """The key after `event`; one recorded already keeps its first moment. Raises IllegalTransition."""
     before = phase(key)
-    after = TRANSITIONS.get((before, event))
-    if after is None:
+    if (before, event) not in TRANSITIONS:
         raise IllegalTransition(f"a {before} key cannot take {event.name.lower()}", detail=f"kid {key.kid}")
     if getattr(key.moments, event.value) is not None:
         return key
-    moved = replace(key, moments=replace(key.moments, **{event.value: at}))
-    if phase(moved) is not after:
-        raise IllegalTransition(f"{event.name.lower()} did not lead to {after}", detail=f"kid {key.kid}")
-    return moved
+    return replace(key, moments=replace(key.moments, **{event.value: at}))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import assert_never
 
 from rotator.domain.keys import Key
 from rotator.domain.policy import CacheLifetime, Policy, Special, Verifier
@@ -117,3 +118,5 @@ def _seconds(value: timedelta | Special, edge: timedelta) -> timedelta | None:
             return None
         case timedelta():
             return value
+        case _:
+            assert_never(value)

@@ -5,7 +5,7 @@ from rotator.domain.times import say
 from rotator.planning.draft import Draft
 from rotator.planning.feasibility import history_needed, keys_limit
 from rotator.planning.leads import successor_notice
-from rotator.planning.situation import Situation, never_signed
+from rotator.planning.situation import Situation, never_signed, turn_of
 
 
 def generate(situation: Situation, draft: Draft) -> None:
@@ -27,11 +27,7 @@ def generate(situation: Situation, draft: Draft) -> None:
 
 def _successor_due(situation: Situation, draft: Draft) -> int:
     """Contract §1: without standbys, the successor is made `max(publish_lead, W) + 2P` before its turn."""
-    active = situation.state.active()
-    if active is None or active.moments.activated_at is None:
-        return 0
-    policy = situation.policy
-    due = active.moments.activated_at + policy.rotate_every - successor_notice(situation)
+    due = turn_of(situation)[0] - successor_notice(situation)
     if due <= situation.now:
         return 1
     words = f"made in time to be published and led: {say(successor_notice(situation))} before its turn"

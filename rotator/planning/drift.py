@@ -1,7 +1,7 @@
 """Rules that look at what each region serves: name what is foreign, put back what drifted (design I3, I7, I8)."""
 
 from rotator.domain.evidence import CheckKind, Verdict
-from rotator.domain.inventory import Absent, RegionView, Unavailable
+from rotator.domain.inventory import Absent, JwksRead, Unavailable
 from rotator.domain.jwks import Jwks, Unreadable, own_entry, render
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity
@@ -39,18 +39,18 @@ def report_caching(situation: Situation, draft: Draft) -> None:
 def repair(situation: Situation, draft: Draft) -> None:
     """Put back documents that are not what they should be, and say which regions could not be read."""
     for region in situation.setup.regions:
-        view = situation.views[region.name]
-        if isinstance(view.jwks, Unavailable):
+        read = situation.views[region.name].jwks
+        if isinstance(read, Unavailable):
             draft.wait(
                 "write_jwks",
                 Gate.EVIDENCE,
                 Reason.REGION_UNREACHABLE,
-                f"{region.name} could not be read: {view.jwks.detail}",
+                f"{region.name} could not be read: {read.detail}",
                 region=region.name,
                 blocked=True,
             )
             continue
-        drift = drift_of(situation, region.name, view)
+        drift = drift_of(situation, region.name, read)
         if drift is None:
             continue
         if not situation.state.record(region.name).jwks_kids:
@@ -78,14 +78,11 @@ def repair(situation: Situation, draft: Draft) -> None:
         )
 
 
-def drift_of(situation: Situation, region: str, view: RegionView) -> str | None:
+def drift_of(situation: Situation, region: str, read: JwksRead | Absent) -> str | None:
     """What is wrong with a region's document, in words; None when it is as rotator left it."""
     known = situation.state.record(region).jwks_kids
-    read = view.jwks
     if isinstance(read, Absent):
         return "the document is gone" if known else None
-    if isinstance(read, Unavailable):
-        return None
     if isinstance(read.document, Unreadable):
         return f"the document is no key set: {read.document.reason}"
     if known or read.document.flaws:

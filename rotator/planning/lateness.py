@@ -7,8 +7,7 @@ from rotator.domain.plan import FindingKind, Severity
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
 from rotator.planning.removals import removal_of
-from rotator.planning.situation import Situation
-from rotator.planning.switching import turn_of
+from rotator.planning.situation import Situation, turn_of
 
 
 def report_overdue(situation: Situation, draft: Draft) -> None:

@@ -36,7 +36,7 @@ def follow(situation: Situation, draft: Draft) -> None:
     carried = [_generation(situation.views[name]) for name in need]
     if (target and not begun) or any(number >= generation for number in carried):
         generation = draft.next_generation()
-        need = [name for name in reachable if _may_write(situation, draft, name, key, target)]
+        need = reachable
     need = [name for name in need if _may_write(situation, draft, name, key, target)]
     for name in need:
         draft.add(_step(situation, draft, name, key, standby, target, generation))
@@ -100,17 +100,16 @@ def _may_write(
     opens = lead_at(situation, region, key).opens
     if opens and opens <= situation.now:
         return True
-    if not any(w.region == region and w.kind == "write_signing" for w in draft.waiting):
-        words = f"{region} joins: it signs once its verifiers can know {key.kid[:8]}"
-        draft.wait(
-            "write_signing",
-            Gate.TIME,
-            Reason.REGION_JOINED,
-            words,
-            kid=key.kid,
-            region=region,
-            until=opens,
-        )
+    words = f"{region} joins: it signs once its verifiers can know {key.kid[:8]}"
+    draft.wait(
+        "write_signing",
+        Gate.TIME,
+        Reason.REGION_JOINED,
+        words,
+        kid=key.kid,
+        region=region,
+        until=opens,
+    )
     return False
 
 

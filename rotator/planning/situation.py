@@ -11,6 +11,7 @@ from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase, wanted
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy
 from rotator.domain.state import IssuerState
+from rotator.domain.times import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,17 @@ class Situation:
         """Regions that rotator once gave a signing target and that the configuration no longer names."""
         records = self.state.regions.items()
         return tuple(name for name, r in records if r.signing_kid is not None and self.setup.region(name) is None)
+
+
+def turn_of(situation: Situation) -> tuple[datetime, str]:
+    """When the switch is due by the policy alone, and why then."""
+    active = situation.state.active()
+    if situation.state.switching():
+        return situation.now, "a switch was begun and is finished now"
+    if active is None or active.moments.activated_at is None:
+        return situation.now, "no key signs yet"
+    every = situation.policy.rotate_every
+    return active.moments.activated_at + every, f"{say(every)} after {active.kid[:8]} became active"
 
 
 def measured_cache(setup: IssuerSetup, evidence: Evidence, gate: str) -> CacheLifetime:

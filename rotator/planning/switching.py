@@ -14,7 +14,7 @@ from rotator.domain.times import say
 from rotator.planning.draft import Draft
 from rotator.planning.feasibility import problems
 from rotator.planning.leads import Lead, closed_evidence, grace, is_warm, leads
-from rotator.planning.situation import Situation
+from rotator.planning.situation import Situation, turn_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,6 @@ def candidate(situation: Situation) -> Key | None:
     keys = situation.fresh_keys()
     warm = [key for key in keys if phase(key) is Phase.PUBLISHED and is_warm(situation, key)]
     return next(iter(warm or keys), None)
-
-
-def turn_of(situation: Situation) -> tuple[datetime, str]:
-    """When the switch is due by the policy alone, and why then."""
-    active = situation.state.active()
-    if situation.state.switching():
-        return situation.now, "a switch was begun and is finished now"
-    if active is None or active.moments.activated_at is None:
-        return situation.now, "no key signs yet"
-    every = situation.policy.rotate_every
-    return active.moments.activated_at + every, f"{say(every)} after {active.kid[:8]} became active"
 
 
 def switch_target(situation: Situation, draft: Draft) -> Key | None:

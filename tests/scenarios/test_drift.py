@@ -89,6 +89,19 @@ def test_a_removed_key_that_comes_back_is_withdrawn_again():
     assert world.key(0).kid not in world.document(EU).kids()
 
 
+def test_a_removed_key_beside_the_right_ones_is_withdrawn_again():
+    world = Regions()
+    world.apply()
+    gone = own_entry(world.key(0).jwk)
+    world.runs(days=130)
+    document = world.regions[EU].documents[JWKS]
+    world.regions[EU].documents[JWKS] = document[:-2] + b"," + gone.text.encode() + b"]}"
+    (step,) = world.plan().steps
+    assert "again, which was removed" in step.reason
+    world.apply()
+    assert world.regions[EU].documents[JWKS] == document
+
+
 def test_a_signing_target_that_names_another_key_is_put_back():
     world = Regions()
     world.apply()

@@ -6,12 +6,15 @@ from datetime import timedelta
 import pytest
 
 from rotator.app.hold import hold, release
+from rotator.app.plan import inventories_of
 from rotator.domain.evidence import Evidence
+from rotator.domain.inventory import RegionView, Unavailable
 from rotator.domain.jwk import Algorithm, Jwk
 from rotator.domain.jwks import own_entry, render
 from rotator.domain.plan import FindingKind, Gate, Reason
 from rotator.domain.policy import Policy, Special, Verifier
 from rotator.domain.state import IssuerState
+from rotator.planning.planner import plan_issuer
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.targets import Fault, MemoryRegion
 from tests.scenarios.world import DAY, JWKS, NAMES, SIGNING, Regions
@@ -149,6 +152,20 @@ class TestHistory:
         assert (wait.gate, wait.reason_code, wait.blocked) == (Gate.SAFETY, Reason.DOCUMENT_FULL, True)
 
 
+class TestLeaving:
+    def test_a_removal_that_one_region_misses_is_finished_by_the_next_run(self):
+        world = rotated(days=121)
+        world.jwks[EU].next_writes = [Fault.DENIED]
+        world.clock.advance(DAY)
+        report = world.apply()
+        assert [r.step.region for r in report.failed] == [EU]
+        assert world.phases()[0] == "retired"
+        assert {s.reason_code for s in world.plan().steps if s.kind == "remove"} == {Reason.REMOVAL_UNFINISHED}
+        world.apply()
+        assert world.phases()[0] == "removed"
+        assert len({world.signing(name).generation for name in NAMES}) == 1
+
+
 class TestJoining:
     def join(self, world: Regions, name: str = "sa-east-1") -> None:
         region = MemoryRegion(name)
@@ -231,6 +248,20 @@ class TestEvidence:
         assert (wait.gate, wait.reason_code, wait.region) == (Gate.EVIDENCE, Reason.NOT_SEEN, EU)
         assert "opens 24 h 5 s after it does" in wait.reason
 
+    def test_the_issuers_own_url_gates_like_a_region(self):
+        world = Regions(with_jwks_url=True)
+        world.apply()
+        world.runs(days=91)
+        assert world.phases() == ["active", "published"]
+        own = [own_entry(key.jwk) for key in world.remembered().keys]
+        world.edges["jwks_url"].body = render([*own, foreign_entry()])
+        world.clock.advance(DAY)
+        wait = world.wait_for("switch")
+        assert (wait.reason_code, wait.region) == (Reason.FOREIGN_KEY, "jwks_url")
+        world.edges["jwks_url"].body = None
+        world.runs(days=1)
+        assert world.phases() == ["retired", "active", "published"]
+
     def test_an_edge_that_does_not_answer_closes_the_switch(self):
         world = self.signing_through_urls()
         world.edges[EU].down = "refused"
@@ -261,6 +292,61 @@ class TestEvidence:
         world.clock.advance(timedelta(minutes=11))
         (finding, *_) = world.plan().findings
         assert finding.kind is FindingKind.CACHING
+
+    def test_an_origin_that_cannot_be_read_closes_the_switch_though_its_edge_answers(self):
+        world = self.signing_through_urls()
+        world.down(EU)
+        world.clock.advance(DAY)
+        wait = world.wait_for("switch")
+        assert (wait.reason_code, wait.region) == (Reason.REGION_UNREACHABLE, EU)
+
+    def test_a_document_with_flaws_closes_the_switch_and_is_repaired(self):
+        world = Regions(policy=Policy(passes_required=1))
+        world.signings[EU].next_writes = [Fault.DENIED]
+        world.signings["us-east-1"].next_writes = [Fault.DENIED]
+        world.signings["ap-northeast-1"].next_writes = [Fault.DENIED]
+        world.apply()
+        assert world.phases() == ["published", "published"]
+        document = world.regions[EU].documents[JWKS]
+        world.regions[EU].documents[JWKS] = document[:-2] + b',{"kty":"EC"}]}'
+        wait = world.wait_for("switch")
+        assert (wait.reason_code, wait.region) == (Reason.FLAWED_DOCUMENT, EU)
+        assert not world.apply().failed
+        assert world.phases() == ["active", "published"]
+
+    def test_too_few_passes_in_a_row(self):
+        world = Regions()
+        world.apply()
+        world.runs(days=89)
+        world.clock.advance(DAY)
+        (inventory,) = inventories_of(world.world())
+        seen = inventory.evidence.sightings[EU]
+        once = {kid: replace(sighting, passes=1) for kid, sighting in seen.items()}
+        evidence = replace(inventory.evidence, sightings={**inventory.evidence.sightings, EU: once})
+        plan = plan_issuer(replace(inventory, evidence=evidence), world.at())
+        (wait,) = [w for w in plan.waiting if w.kind == "switch"]
+        assert (wait.reason_code, wait.region) == (Reason.TOO_FEW_PASSES, EU)
+
+    def test_a_signing_target_alone_that_does_not_answer_closes_the_switch(self):
+        world = Regions()
+        world.apply()
+        world.runs(days=89)
+        world.clock.advance(DAY)
+        (inventory,) = inventories_of(world.world())
+        view = RegionView(inventory.views[EU].jwks, Unavailable("E_TARGET_UNREACHABLE", "down"))
+        plan = plan_issuer(replace(inventory, views={**inventory.views, EU: view}), world.at())
+        assert {(w.kind, w.reason_code, w.region) for w in plan.waiting} >= {
+            ("switch", Reason.REGION_UNREACHABLE, EU),
+            ("write_signing", Reason.REGION_UNREACHABLE, EU),
+        }
+
+    def test_a_signing_target_that_somebody_else_wrote_is_not_overwritten(self):
+        world = Regions()
+        world.regions[EU].documents[SIGNING] = b"theirs"
+        world.apply()
+        assert world.regions[EU].documents[SIGNING] == b"theirs"
+        wait = world.wait_for("write_signing")
+        assert (wait.reason_code, wait.region, wait.blocked) == (Reason.DOCUMENT_NOT_OURS, EU, True)
 
     def signing_through_urls(self) -> Regions:
         world = Regions(with_urls=True)

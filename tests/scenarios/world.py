@@ -34,6 +34,7 @@ class Regions:
     policy: Policy = Policy()
     names: tuple[str, ...] = NAMES
     with_urls: bool = False
+    with_jwks_url: bool = False
     edge_age: timedelta = timedelta(minutes=5)
     clock: FakeClock = field(default_factory=FakeClock)
     keys: MemoryKeys = field(default_factory=MemoryKeys)
@@ -45,13 +46,14 @@ class Regions:
         self.jwks = {name: region.target(JWKS) for name, region in self.regions.items()}
         self.signings = {name: region.target(SIGNING) for name, region in self.regions.items()}
         self.edges = {name: self._edge(name) for name in self.names}
+        self.edges["jwks_url"] = self._edge(self.names[0])
 
     def world(self) -> World:
         """A fresh world, as one run of the command line gets it."""
         return World(
             clock=self.clock,
             state=self.state,
-            probe=FakeProbe(self.clock, {f"https://{n}/jwks.json": e for n, e in self.edges.items()}),
+            probe=FakeProbe(self.clock, {_url(name): edge for name, edge in self.edges.items()}),
             reporter=self.reporter,
             issuers=(self._issuer(),),
             config_digest="sha256:test",
@@ -128,16 +130,21 @@ class Regions:
             RegionSetup(name, f"memory://{name}/{JWKS}", f"memory://{name}/{SIGNING}", CacheLifetime(), self.with_urls)
             for name in self.names
         )
-        setup = IssuerSetup("accounts", "https://auth.example.com", self.policy, setups)
+        url = "https://auth.example.com"
+        setup = IssuerSetup("accounts", url, self.policy, setups, self.with_jwks_url)
         ports = {
             name: RegionPorts(
                 self.jwks[name],
                 self.signings[name],
-                (f"https://{name}/jwks.json",) if self.with_urls else (),
+                (_url(name),) if self.with_urls else (),
             )
             for name in self.names
         }
-        return IssuerWorld(setup, ports, self.keys)
+        return IssuerWorld(setup, ports, self.keys, _url("jwks_url") if self.with_jwks_url else None)
 
     def _edge(self, name: str) -> Edge:
         return Edge(lambda: self.regions[name].documents.get(JWKS), max_age=self.edge_age)
+
+
+def _url(name: str) -> str:
+    return f"https://{name}/jwks.json"

@@ -165,7 +165,9 @@ class TargetMissing(TargetError):
     """The bucket, or the place the document lives in, does not exist or is elsewhere."""
 
     code = "E_TARGET_MISSING"
-    default_hint = "create the bucket in this region, or correct its name and region in the configuration"
+    default_hint = (
+        "create the bucket in this region, or correct its name and region in the configuration"
+    )
 
 
 class TargetConflict(TargetError):

@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Final, cast
 
@@ -82,6 +83,9 @@ class LocalKeyStore:
         self._opened.pop(path, None)
         try:
             path.unlink(missing_ok=True)
+            # A run that was killed while it made the key may have left the same file under its other name.
+            for aside in path.parent.glob(f".{escape(path.name)}.*"):
+                aside.unlink(missing_ok=True)
             if path.parent.exists():
                 _sync_folder(path.parent)
         except OSError as error:

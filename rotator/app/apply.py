@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rotator.app.catching_up import catch_up
 from rotator.app.execute import LEASE_TERM, Run, execute, record_settled, recover
 from rotator.app.gather import gather, load_state
 from rotator.app.plan import make_plan, plan_of
@@ -20,7 +21,12 @@ ROUNDS = 8
 Confirm = Callable[[Plan], bool]
 
 
-def apply(world: World, *, confirm: Confirm | None = None, on_plan: Callable[[Plan], None] = lambda _: None) -> ApplyReport:
+def apply(
+    world: World,
+    *,
+    confirm: Confirm | None = None,
+    on_plan: Callable[[Plan], None] = lambda _: None,
+) -> ApplyReport:
     """Carry out what is due, and what becomes due through it.
 
     `confirm` is asked once, without the lease, and may take its time; None asks nobody. `on_plan` sees the plan of
@@ -35,7 +41,9 @@ def apply(world: World, *, confirm: Confirm | None = None, on_plan: Callable[[Pl
             runs = [prepare(world, issuer, lease) for issuer in world.issuers]
             plan = plan_of(world, [run.inventory for run in runs])
             if asked and _decisions(plan) != _decisions(asked):
-                raise StalePlan("the plan changed while it was being read", hint="run it again: rotator apply")
+                raise StalePlan(
+                    "the plan changed while it was being read", hint="run it again: rotator apply"
+                )
             asked = None
             if not plan.due:
                 break
@@ -52,11 +60,17 @@ def apply_saved(world: World, plan: Plan) -> ApplyReport:
     with lease_of(world) as lease:
         chosen = _chosen(world, plan)
         runs = [_gathered(world, issuer, lease) for issuer, _ in chosen]
-        changes = [c for run, (_, part) in zip(runs, chosen, strict=True) for c in changes_since(run.inventory, part)]
+        changes = [
+            c
+            for run, (_, part) in zip(runs, chosen, strict=True)
+            for c in changes_since(run.inventory, part)
+        ]
         if plan.config_digest != world.config_digest:
             changes.insert(0, "the configuration")
         if changes:
-            raise StalePlan("the plan no longer fits", detail=f"changed since: {', '.join(changes)}")
+            raise StalePlan(
+                "the plan no longer fits", detail=f"changed since: {', '.join(changes)}"
+            )
         for run in runs:
             _catch_up(run)
         results = _round(runs, plan)
@@ -86,6 +100,7 @@ def _gathered(world: World, issuer: IssuerWorld, lease: Lease) -> Run:
 
 
 def _catch_up(run: Run) -> None:
+    catch_up(run)
     recover(run)
     record_settled(run)
 
@@ -94,9 +109,13 @@ def changes_since(inventory: Inventory, plan: IssuerPlan) -> list[str]:
     """What moved since a plan was made: serial, lineage, and the documents that its steps expect."""
     state, found = inventory.state, []
     if state.lineage != plan.lineage:
-        found.append(f"{plan.issuer}: this is the state of another history (lineage {state.lineage or 'none'})")
+        found.append(
+            f"{plan.issuer}: this is the state of another history (lineage {state.lineage or 'none'})"
+        )
     if state.serial != plan.serial:
-        found.append(f"{plan.issuer}: the plan was made for serial {plan.serial}, the state is at {state.serial}")
+        found.append(
+            f"{plan.issuer}: the plan was made for serial {plan.serial}, the state is at {state.serial}"
+        )
     for step in plan.steps:
         if isinstance(step, JwksStep | SigningStep) and _moved(inventory, step):
             what = "JWKS" if isinstance(step, JwksStep) else "signing target"
@@ -169,5 +188,3 @@ def _decision(step: Step) -> tuple[object, ...]:
 def _only_conflicts(results: list[StepResult]) -> bool:
     """Whether every failure is somebody else's write, which reading and planning again takes in."""
     return all(result.error.code == TargetConflict.code for result in results if result.error)
-
-

@@ -89,15 +89,14 @@ def record_settled(run: Run) -> None:
     now = run.world.clock.now()
     state = settle(run.inventory, now)
     if state != run.inventory.state:
-        _save(run, state, moment_lines(run.inventory.state, state, now))
+        save(run, state, moment_lines(run.inventory.state, state, now))
 
 
-def staged_key(run: Run, step: Generate, made: Generated) -> Key:
-    """The record of a key that the store has just made."""
-    kid = thumbprint(made.public)
+def staged_key(run: Run, generation: int, algorithm: Algorithm, made: Generated) -> Key:
+    """The record of a key that the store holds under a generation."""
     return Key(
-        jwk=Jwk(kid, Algorithm(step.algorithm), made.public),
-        generation=step.generation,
+        jwk=Jwk(thumbprint(made.public), algorithm, made.public),
+        generation=generation,
         handle=made.handle,
         moments=Moments(staged_at=run.world.clock.now()),
     )
@@ -108,7 +107,7 @@ def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
     run.world.state.renew(run.lease, LEASE_TERM)
     opened = begin(state, steps, run.issuer.setup.policy, secrets.token_hex(8), now)
     entries = [*lines(run.issuer.name, "begun", steps, now), *moment_lines(state, opened, now)]
-    _save(run, opened, entries)
+    save(run, opened, entries)
     for step in steps:
         run.world.reporter.progress(f"{run.issuer.name}: {step.kind} {_place(step) or ''}".rstrip())
     outcomes = side_by_side(lambda step: _effect(run, step), steps)
@@ -132,7 +131,7 @@ def _carry_out(run: Run, step: Step) -> Outcome:
             policy, name = run.issuer.setup.policy, run.issuer.name
             algorithm = Algorithm(step.algorithm)
             made = run.issuer.keys.generate(name, step.generation, algorithm, policy.rsa_bits)
-            return Outcome(key=staged_key(run, step, made))
+            return Outcome(key=staged_key(run, step.generation, Algorithm(step.algorithm), made))
         case Retire():
             return _retired(run, step)
         case Destroy():
@@ -162,7 +161,9 @@ def _retired(run: Run, step: Retire) -> Outcome:
     key = run.inventory.state.key(step.kid)
     if key and phase(key) is Phase.RETIRED:
         return Outcome()
-    return Outcome(error=TargetConflict(f"not every region confirms that {step.kid[:8]} is switched away"))
+    return Outcome(
+        error=TargetConflict(f"not every region confirms that {step.kid[:8]} is switched away")
+    )
 
 
 def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) -> None:
@@ -175,15 +176,18 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
     for step in steps:
         if isinstance(step, RepairJwks) and step.region in views:
             evidence = end_runs(evidence, step.region)
-    evidence = fold_views(run.world, run.issuer, after, evidence, views)
+    evidence = fold_views(run.world, after, evidence, views)
     keep_evidence(run.world, evidence)
     run.inventory = replace(
         run.inventory, state=after, evidence=evidence, views={**run.inventory.views, **views}
     )
     settled = settle(run.inventory, now)
     errors = [outcome.error for outcome in outcomes]
-    entries = [*lines(run.issuer.name, event, steps, now, errors), *moment_lines(before, settled, now)]
-    _save(run, settled, entries)
+    entries = [
+        *lines(run.issuer.name, event, steps, now, errors),
+        *moment_lines(before, settled, now),
+    ]
+    save(run, settled, entries)
     for step, outcome in pairs:
         if isinstance(step, Generate) and outcome.key:
             run.bound[step.ref] = outcome.key.kid
@@ -195,7 +199,7 @@ def _found(run: Run, step: Step) -> Outcome:
     if isinstance(step, Generate):
         made = run.issuer.keys.find(name, step.generation)
         if made:
-            return Outcome(key=staged_key(run, step, made))
+            return Outcome(key=staged_key(run, step.generation, Algorithm(step.algorithm), made))
     elif isinstance(step, JwksStep):
         view = run.inventory.views.get(step.region)
         if view and isinstance(view.jwks, JwksRead) and _is_body(run, step, view.jwks.body):
@@ -217,7 +221,8 @@ def _is_body(run: Run, step: JwksStep, body: bytes) -> bool:
         return False
 
 
-def _save(run: Run, state: IssuerState, entries: list[AuditEntry]) -> None:
+def save(run: Run, state: IssuerState, entries: list[AuditEntry]) -> None:
+    """Save the state with its log lines; the first save names its lineage."""
     state = state if state.lineage else replace(state, lineage=secrets.token_hex(8))
     run.inventory = replace(run.inventory, state=run.world.state.save(run.lease, state, entries))
 

@@ -5,7 +5,14 @@ from datetime import timedelta
 
 from rotator.app.looking import Glance, glance_at_all, look_of
 from rotator.app.world import IssuerWorld, World
-from rotator.domain.evidence import Evidence, Verdict, end_runs, fold_look, fold_signing, fold_staleness
+from rotator.domain.evidence import (
+    Evidence,
+    Verdict,
+    end_runs,
+    fold_look,
+    fold_signing,
+    fold_staleness,
+)
 from rotator.domain.inventory import Absent, Inventory, JwksRead, RegionView, SigningRead
 from rotator.domain.jwks import Jwks, ServedKey, own_entry, render
 from rotator.domain.keys import Key
@@ -53,23 +60,32 @@ def remembered(world: World, issuer: IssuerWorld, state: IssuerState) -> Invento
     """The inventory without looking: every region as rotator last left it (`--no-refresh`)."""
     views = {name: _as_left(state, state.record(name)) for name in issuer.regions}
     evidence = world.state.load_evidence(issuer.name)
-    return settled(Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views), world.clock.now())
+    return settled(
+        Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views),
+        world.clock.now(),
+    )
 
 
 def fold_views(
-    world: World, issuer: IssuerWorld, state: IssuerState, evidence: Evidence, views: Mapping[str, RegionView]
+    world: World, state: IssuerState, evidence: Evidence, views: Mapping[str, RegionView]
 ) -> Evidence:
     """The evidence after reads of signing targets (design T3)."""
     kids = tuple(key.kid for key in state.keys)
     for name, view in views.items():
-        readable = isinstance(view.signing, SigningRead) and isinstance(view.signing.document, SigningDocument)
+        readable = isinstance(view.signing, SigningRead) and isinstance(
+            view.signing.document, SigningDocument
+        )
         if readable or isinstance(view.signing, Absent):
             evidence = fold_signing(evidence, name, view.signing_kid(), kids, world.clock.now())
     return evidence
 
 
 def _fold(
-    world: World, issuer: IssuerWorld, state: IssuerState, evidence: Evidence, glances: Mapping[str, Glance]
+    world: World,
+    issuer: IssuerWorld,
+    state: IssuerState,
+    evidence: Evidence,
+    glances: Mapping[str, Glance],
 ) -> Evidence:
     kids = tuple(key.kid for key in state.keys)
     for gate, glance in glances.items():
@@ -81,13 +97,17 @@ def _fold(
         old = staleness(issuer.setup.policy, cache).total
         evidence = fold_staleness(evidence, gate, old, look.at)
     views = {name: glance.view for name, glance in glances.items() if glance.view is not None}
-    return fold_views(world, issuer, state, evidence, views)
+    return fold_views(world, state, evidence, views)
 
 
 def _is_ours(state: IssuerState, region: str, view: RegionView) -> bool:
     """Whether the region's document is the one that was written last, or one that an open intent was writing."""
     record = state.record(region)
-    if not isinstance(view.jwks, JwksRead) or not record.jwks_kids or view.jwks.etag == record.jwks_etag:
+    if (
+        not isinstance(view.jwks, JwksRead)
+        or not record.jwks_kids
+        or view.jwks.etag == record.jwks_etag
+    ):
         return True
     document = view.jwks_document()
     steps = state.intent.steps if state.intent else ()
@@ -119,7 +139,9 @@ def _as_left(state: IssuerState, record: RegionRecord) -> RegionView:
     signing: SigningRead | Absent = Absent()
     if record.jwks_etag is not None:
         keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
-        entries = tuple(own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys)
+        entries = tuple(
+            own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys
+        )
         jwks = JwksRead(record.jwks_etag, render(entries), Jwks(entries))
     if record.signing_etag is not None and record.signing_body is not None:
         body = record.signing_body.encode()

@@ -14,7 +14,9 @@ from rotator.errors import UsageError
 from rotator.ports import AuditEntry, Lease
 
 
-def hold(world: World, issuer: str, reason: str, *, owner: str, until: datetime | None = None) -> IssuerState:
+def hold(
+    world: World, issuer: str, reason: str, *, owner: str, until: datetime | None = None
+) -> IssuerState:
     """Hold an issuer; a new hold replaces the one in force. Raises UsageError, LeaseHeld."""
     now = world.clock.now()
     if until is not None and until <= now:
@@ -23,7 +25,9 @@ def hold(world: World, issuer: str, reason: str, *, owner: str, until: datetime 
         raise UsageError("a hold needs a reason")
     chosen = issuer_named(world, issuer)
     with lease_of(world) as lease:
-        state = replace(load_state(world, chosen), hold=Hold(reason=reason, owner=owner, since=now, until=until))
+        state = replace(
+            load_state(world, chosen), hold=Hold(reason=reason, owner=owner, since=now, until=until)
+        )
         facts = {"reason": reason, "owner": owner, "until": format_moment(until) if until else None}
         return _save(world, lease, state, "held", facts)
 
@@ -47,6 +51,10 @@ def issuer_named(world: World, name: str) -> IssuerWorld:
     raise UsageError(f"there is no issuer {name!r}", hint=f"the configuration has: {known}")
 
 
-def _save(world: World, lease: Lease, state: IssuerState, event: str, facts: Mapping[str, str | None]) -> IssuerState:
+def _save(
+    world: World, lease: Lease, state: IssuerState, event: str, facts: Mapping[str, str | None]
+) -> IssuerState:
     state = state if state.lineage else replace(state, lineage=secrets.token_hex(8))
-    return world.state.save(lease, state, [AuditEntry(world.clock.now(), state.issuer, event, facts)])
+    return world.state.save(
+        lease, state, [AuditEntry(world.clock.now(), state.issuer, event, facts)]
+    )

@@ -36,7 +36,9 @@ class Outcome:
     error: RotatorError | None = None
 
 
-def begin(state: IssuerState, steps: Sequence[Step], policy: Policy, intent_id: str, now: datetime) -> IssuerState:
+def begin(
+    state: IssuerState, steps: Sequence[Step], policy: Policy, intent_id: str, now: datetime
+) -> IssuerState:
     """The state that is saved before the first effect of a stage."""
     for step in steps:
         state = _begin_one(state, step, policy, now)
@@ -44,7 +46,11 @@ def begin(state: IssuerState, steps: Sequence[Step], policy: Policy, intent_id: 
 
 
 def finish(
-    state: IssuerState, setup: IssuerSetup, steps: Sequence[Step], outcomes: Sequence[Outcome], now: datetime
+    state: IssuerState,
+    setup: IssuerSetup,
+    steps: Sequence[Step],
+    outcomes: Sequence[Outcome],
+    now: datetime,
 ) -> IssuerState:
     """The state with the results of a stage, its intent closed; moments are settled by the caller."""
     for step, outcome in zip(steps, outcomes, strict=True):
@@ -54,11 +60,17 @@ def finish(
 
 
 def lines(
-    issuer: str, event: str, steps: Sequence[Step], at: datetime, errors: Sequence[RotatorError | None] = ()
+    issuer: str,
+    event: str,
+    steps: Sequence[Step],
+    at: datetime,
+    errors: Sequence[RotatorError | None] = (),
 ) -> list[AuditEntry]:
     """One log line a step; a failed one says why."""
     failures = [*errors, *([None] * (len(steps) - len(errors)))]
-    return [_line(issuer, event, step, at, error) for step, error in zip(steps, failures, strict=True)]
+    return [
+        _line(issuer, event, step, at, error) for step, error in zip(steps, failures, strict=True)
+    ]
 
 
 def moment_lines(before: IssuerState, after: IssuerState, at: datetime) -> list[AuditEntry]:
@@ -90,7 +102,9 @@ def _begin_one(state: IssuerState, step: Step, policy: Policy, now: datetime) ->
         max_token_lifetime=max(key.max_token_lifetime, policy.token_lifetime),
         max_signer_stop=max(key.max_signer_stop, policy.signer_stop),
     )
-    return state.with_key(advance(key, Event.START_SWITCH, now) if isinstance(step, Switch) else key)
+    return state.with_key(
+        advance(key, Event.START_SWITCH, now) if isinstance(step, Switch) else key
+    )
 
 
 def _finish_one(
@@ -112,7 +126,11 @@ def _recorded(
     if isinstance(step, JwksStep) and isinstance(view.jwks, JwksRead):
         location = region.jwks_location if region else record.jwks_location
         return replace(
-            record, proven=True, jwks_etag=view.jwks.etag, jwks_kids=step.keys, jwks_location=location
+            record,
+            proven=True,
+            jwks_etag=view.jwks.etag,
+            jwks_kids=step.keys,
+            jwks_location=location,
         )
     if isinstance(step, SigningStep) and isinstance(view.signing, SigningRead):
         return replace(

@@ -47,7 +47,10 @@ def glance_at_all(world: World, issuer: IssuerWorld) -> dict[str, Glance]:
     if issuer.jwks_url:
         jobs.append((JWKS_URL, _probe_job(world.probe, issuer.jwks_url)))
     results = side_by_side(lambda job: job[1](), jobs)
-    found = {name: [r for (gate, _), r in zip(jobs, results, strict=True) if gate == name] for name, _ in jobs}
+    found = {
+        name: [r for (gate, _), r in zip(jobs, results, strict=True) if gate == name]
+        for name, _ in jobs
+    }
     return {name: _glance(parts) for name, parts in found.items()}
 
 
@@ -57,7 +60,9 @@ def read_view(region: RegionPorts) -> RegionView:
     return _view(jwks, signing)
 
 
-def look_of(world: World, issuer: IssuerWorld, state: IssuerState, gate: str, glance: Glance) -> Look:
+def look_of(
+    world: World, issuer: IssuerWorld, state: IssuerState, gate: str, glance: Glance
+) -> Look:
     """The checks that a glance amounts to."""
     now = world.clock.now()
     expected = expected_at(issuer.setup, state, gate, now)
@@ -67,7 +72,9 @@ def look_of(world: World, issuer: IssuerWorld, state: IssuerState, gate: str, gl
     return Look(now, tuple(checks))
 
 
-def _jobs_of(probe: Probe, name: str, region: RegionPorts) -> list[tuple[str, Callable[[], object]]]:
+def _jobs_of(
+    probe: Probe, name: str, region: RegionPorts
+) -> list[tuple[str, Callable[[], object]]]:
     targets = [(name, _read_job(target)) for target in (region.jwks, region.signing)]
     return [*targets, *((name, _probe_job(probe, url)) for url in region.public_urls)]
 
@@ -83,7 +90,11 @@ def _probe_job(probe: Probe, url: str) -> Callable[[], object]:
 def _glance(parts: list[object]) -> Glance:
     """Puts the results of one gate together again: two reads first where it is a region, then its URLs."""
     match parts:
-        case [(Stored() | Absent() | Unavailable()) as jwks, (Stored() | Absent() | Unavailable()) as signing, *urls]:
+        case [
+            (Stored() | Absent() | Unavailable()) as jwks,
+            (Stored() | Absent() | Unavailable()) as signing,
+            *urls,
+        ]:
             return Glance(_view(jwks, signing), tuple(_answer(url) for url in urls))
         case urls:
             return Glance(None, tuple(_answer(url) for url in urls))
@@ -101,13 +112,19 @@ def _read(target: DocumentTarget) -> Stored | Absent | Unavailable:
     try:
         return target.read() or Absent()
     except TargetError as error:
-        return Unavailable(error.code, f"{error.message} ({error.detail})" if error.detail else error.message)
+        return Unavailable(
+            error.code, f"{error.message} ({error.detail})" if error.detail else error.message
+        )
 
 
-def _view(jwks: Stored | Absent | Unavailable, signing: Stored | Absent | Unavailable) -> RegionView:
+def _view(
+    jwks: Stored | Absent | Unavailable, signing: Stored | Absent | Unavailable
+) -> RegionView:
     return RegionView(
         JwksRead(jwks.etag, jwks.body, parse(jwks.body)) if isinstance(jwks, Stored) else jwks,
-        SigningRead(signing.etag, signing.body, parse_signing(signing.body)) if isinstance(signing, Stored) else signing,
+        SigningRead(signing.etag, signing.body, parse_signing(signing.body))
+        if isinstance(signing, Stored)
+        else signing,
     )
 
 

@@ -134,7 +134,11 @@ class StatusReport:
         return any(
             issuer.overdue
             or issuer.blocked
-            or any(seen.verdict is not Verdict.PASS for key in issuer.keys for seen in key.regions.values())
+            or any(
+                seen.verdict is not Verdict.PASS
+                for key in issuer.keys
+                for seen in key.regions.values()
+            )
             for issuer in self.issuers
         )
 
@@ -166,5 +170,3 @@ class AuditLine:
     event: str
     facts: Mapping[str, str | int | float | bool | None]
     digest: str
-
-

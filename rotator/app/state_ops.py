@@ -40,7 +40,9 @@ def import_(world: World, document: object) -> list[IssuerState]:
 def read_export(document: object) -> list[IssuerState]:
     """The states in an export. Raises StateDamaged with where it is wrong."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StateDamaged("this is no export of rotator's state", detail=f"a {FORMAT} document was expected")
+        raise StateDamaged(
+            "this is no export of rotator's state", detail=f"a {FORMAT} document was expected"
+        )
     try:
         states = decode(tuple[IssuerState, ...], document.get("issuers"), "issuers")
     except CodecError as error:
@@ -66,4 +68,6 @@ def _import_one(world: World, lease: Lease, state: IssuerState) -> IssuerState:
         "lineage": state.lineage,
         "generation": state.generation,
     }
-    return world.state.save(lease, restored, [AuditEntry(world.clock.now(), state.issuer, "imported", facts)])
+    return world.state.save(
+        lease, restored, [AuditEntry(world.clock.now(), state.issuer, "imported", facts)]
+    )

@@ -1,6 +1,5 @@
 """`status` and `history`: keys × regions with phases and moments, what comes next, what is late."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from rotator.app.plan import inventories_of, plan_of
@@ -45,7 +44,9 @@ def history(world: World) -> HistoryReport:
     return HistoryReport(at=now, issuers=found)
 
 
-def _issuer(inventory: Inventory, plan: IssuerPlan, now: datetime, regions: tuple[str, ...]) -> IssuerStatus:
+def _issuer(
+    inventory: Inventory, plan: IssuerPlan, now: datetime, regions: tuple[str, ...]
+) -> IssuerStatus:
     situation, state = Situation(inventory, now), inventory.state
     gates = tuple(gate for gate in inventory.setup.gates() if not regions or gate in regions)
     shown = [key for key in in_order(state.keys) if phase(key) in IN_JWKS]
@@ -68,8 +69,10 @@ def _issuer(inventory: Inventory, plan: IssuerPlan, now: datetime, regions: tupl
 
 def _key(situation: Situation, key: Key, gates: tuple[str, ...]) -> KeyStatus:
     gone = phase(key) not in IN_JWKS or not key.ever_signed
-    remove_after = None if gone or key.moments.retired_at is None else removal_of(situation, key).opens
-    seen: Mapping[str, KeyInRegion] = {
+    remove_after = (
+        None if gone or key.moments.retired_at is None else removal_of(situation, key).opens
+    )
+    seen = {
         gate: KeyInRegion(
             visible_since=situation.sighting(gate, key).visible_since,
             checked_at=situation.sighting(gate, key).checked_at,
@@ -90,5 +93,3 @@ def _next(situation: Situation, plan: IssuerPlan) -> tuple[NextStep, ...]:
         waits.append(NextStep(kind="switch", kid=key.kid if key else None, at=turn))
     unique = dict.fromkeys((*due, *waits))
     return tuple(sorted(unique, key=lambda step: (step.at is None, step.at or situation.now)))
-
-

@@ -62,7 +62,9 @@ def key_by_prefix(keys: tuple[Key, ...], prefix: str) -> Key:
     exact = [key for key in keys if key.kid == prefix]
     found = exact or [key for key in keys if key.kid.startswith(prefix)]
     if len(prefix) < SHORTEST_PREFIX and not exact:
-        raise UsageError(f"{prefix!r} is too short: a kid's first {SHORTEST_PREFIX} characters at least")
+        raise UsageError(
+            f"{prefix!r} is too short: a kid's first {SHORTEST_PREFIX} characters at least"
+        )
     if not found:
         raise NoSuchKey(f"no key begins with {prefix!r}")
     if len(found) > 1:
@@ -73,10 +75,14 @@ def key_by_prefix(keys: tuple[Key, ...], prefix: str) -> Key:
 def _orders(issuer: IssuerWorld, region: str) -> SigningDocument:
     ports = issuer.regions.get(region)
     if ports is None:
-        raise UsageError(f"{issuer.name} has no region {region!r}", hint=f"it has: {', '.join(issuer.regions)}")
+        raise UsageError(
+            f"{issuer.name} has no region {region!r}", hint=f"it has: {', '.join(issuer.regions)}"
+        )
     stored = ports.signing.read()
     if stored is None:
-        raise NothingToSignWith(f"{region} has no signing target yet", detail=f"{ports.signing.location} does not exist")
+        raise NothingToSignWith(
+            f"{region} has no signing target yet", detail=f"{ports.signing.location} does not exist"
+        )
     document = parse_signing(stored.body)
     if not isinstance(document, SigningDocument):
         raise NothingToSignWith(f"{region}'s signing target cannot be read", detail=document.reason)

@@ -13,7 +13,9 @@ FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=30)
 
 
-def verify(world: World, *, regions: tuple[str, ...] = (), as_of: datetime | None = None) -> VerifyReport:
+def verify(
+    world: World, *, regions: tuple[str, ...] = (), as_of: datetime | None = None
+) -> VerifyReport:
     """One look at every gate of every issuer; `regions` narrows what is looked at, never what is overdue."""
     inventories = inventories_of(world)
     plan = plan_of(world, inventories, at=as_of)

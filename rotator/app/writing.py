@@ -40,7 +40,9 @@ def expected_etag(inventory: Inventory, step: JwksStep | SigningStep) -> str | N
     return read.etag if isinstance(read, JwksRead | SigningRead) else None
 
 
-def write(ports: RegionPorts, step: JwksStep | SigningStep, body: bytes, etag: str | None) -> RegionView:
+def write(
+    ports: RegionPorts, step: JwksStep | SigningStep, body: bytes, etag: str | None
+) -> RegionView:
     """Write and read back; the region as it reads now.
 
     What is read back decides: an answer lost after the effect is a success, and anything else than `body` is a

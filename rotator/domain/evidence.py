@@ -130,7 +130,9 @@ def end_runs(evidence: Evidence, gate: str) -> Evidence:
     return replace(evidence, sightings={**evidence.sightings, gate: ended})
 
 
-def fold_signing(evidence: Evidence, region: str, active: str | None, kids: tuple[str, ...], at: datetime) -> Evidence:
+def fold_signing(
+    evidence: Evidence, region: str, active: str | None, kids: tuple[str, ...], at: datetime
+) -> Evidence:
     """The evidence after a read of a region's signing target that names `active` (design T3)."""
     seen = {}
     for kid in kids:
@@ -158,8 +160,16 @@ def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: date
 def _after(before: Sighting, verdict: Verdict, at: datetime) -> Sighting:
     match verdict:
         case Verdict.PASS:
-            since = before.visible_since if before.visible_since and before.visible_since <= at else at
-            return replace(before, verdict=verdict, checked_at=at, visible_since=since, passes=before.passes + 1)
+            since = (
+                before.visible_since if before.visible_since and before.visible_since <= at else at
+            )
+            return replace(
+                before,
+                verdict=verdict,
+                checked_at=at,
+                visible_since=since,
+                passes=before.passes + 1,
+            )
         case Verdict.FAIL:
             return replace(before, verdict=verdict, checked_at=at, visible_since=None, passes=0)
         case Verdict.UNKNOWN:

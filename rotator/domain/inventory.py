@@ -55,7 +55,9 @@ class RegionView:
 
     def signing_document(self) -> SigningDocument | None:
         """The signing document, when it was read and understood."""
-        if isinstance(self.signing, SigningRead) and isinstance(self.signing.document, SigningDocument):
+        if isinstance(self.signing, SigningRead) and isinstance(
+            self.signing.document, SigningDocument
+        ):
             return self.signing.document
         return None
 

@@ -79,4 +79,8 @@ class Key:
     def usable(self) -> bool:
         """Whether its private half may still be asked to sign."""
         moments = self.moments
-        return moments.revoked_at is None and moments.disabled_at is None and moments.destroyed_at is None
+        return (
+            moments.revoked_at is None
+            and moments.disabled_at is None
+            and moments.destroyed_at is None
+        )

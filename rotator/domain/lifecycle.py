@@ -84,7 +84,9 @@ def advance(key: Key, event: Event, at: datetime) -> Key:
     """The key after `event`; one recorded already keeps its first moment. Raises IllegalTransition."""
     before = phase(key)
     if (before, event) not in TRANSITIONS:
-        raise IllegalTransition(f"a {before} key cannot take {event.name.lower()}", detail=f"kid {key.kid}")
+        raise IllegalTransition(
+            f"a {before} key cannot take {event.name.lower()}", detail=f"kid {key.kid}"
+        )
     if getattr(key.moments, event.value) is not None:
         return key
     return replace(key, moments=replace(key.moments, **{event.value: at}))

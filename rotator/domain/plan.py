@@ -6,7 +6,7 @@ step n leaves.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -180,20 +180,21 @@ SigningStep = Switch | WriteSigning | RepairSigning
 Step = Generate | JwksStep | SigningStep | Retire | Disable | Destroy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Wait:
     """A step that is not taken now: the first closed gate, in words and numbers, and when to come back.
 
-    `blocked`: the step is due and nothing but time or a hold is in its way, that is, somebody must look.
+    `blocked`: the step is due and neither time nor a hold is what stops it, that is, somebody must look.
     """
 
     kind: str
-    kid: str | None
     gate: Gate
-    region: str | None
-    reason: str
     reason_code: Reason
-    until: datetime | None
+    reason: str
+    _: KW_ONLY
+    kid: str | None = None
+    region: str | None = None
+    until: datetime | None = None
     blocked: bool = False
     numbers: Mapping[str, float] = field(default_factory=dict)
 

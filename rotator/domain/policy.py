@@ -100,7 +100,10 @@ class IssuerSetup:
 
     def gates(self) -> tuple[str, ...]:
         """The names whose evidence a switch needs: every region, and the issuer's own URL where there is one."""
-        return (*(region.name for region in self.regions), *((JWKS_URL,) if self.has_jwks_url else ()))
+        return (
+            *(region.name for region in self.regions),
+            *((JWKS_URL,) if self.has_jwks_url else ()),
+        )
 
     def cache_of(self, gate: str) -> CacheLifetime:
         """How long a gate's copies live by configuration; its own URL counts as the worst region."""

@@ -81,10 +81,16 @@ def _orders(document: SigningDocument) -> dict[str, Any]:
         "active": _signer_members(document.active),
         "standby": _signer_members(document.standby) if document.standby else None,
         "revoked": list(document.revoked),
-        "max_token_lifetime_s": document.max_token_lifetime.total_seconds(),
-        "refresh_after_s": document.refresh_after.total_seconds(),
-        "stop_after_s": document.stop_after.total_seconds(),
+        "max_token_lifetime_s": _seconds(document.max_token_lifetime),
+        "refresh_after_s": _seconds(document.refresh_after),
+        "stop_after_s": _seconds(document.stop_after),
     }
+
+
+def _seconds(value: timedelta) -> float:
+    """Whole seconds as an integer, so that shells can count with them."""
+    seconds = value.total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds
 
 
 def _signer_members(signer: Signer) -> dict[str, Any]:

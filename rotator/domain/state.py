@@ -74,7 +74,9 @@ class IssuerState:
 
     def switching(self) -> Key | None:
         """The key that a switch was begun to and that is not active yet."""
-        return next((key for key in self.keys if key.ever_signed and phase(key) is Phase.PUBLISHED), None)
+        return next(
+            (key for key in self.keys if key.ever_signed and phase(key) is Phase.PUBLISHED), None
+        )
 
     def in_documents(self) -> tuple[Key, ...]:
         """The keys that belong in every document, in document order: `staged_at`, then generation."""
@@ -91,7 +93,9 @@ class IssuerState:
 
     def with_key(self, changed: Key) -> "IssuerState":
         """The state with that key's record replaced."""
-        return replace(self, keys=tuple(changed if key.kid == changed.kid else key for key in self.keys))
+        return replace(
+            self, keys=tuple(changed if key.kid == changed.kid else key for key in self.keys)
+        )
 
     def with_record(self, region: str, record: RegionRecord) -> "IssuerState":
         """The state with that region's record replaced."""

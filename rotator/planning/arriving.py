@@ -1,6 +1,6 @@
 """Rules that bring keys in: make the ones that are missing, publish them everywhere (design I4, T8)."""
 
-from rotator.domain.plan import Gate, Generate, Reason, Remove, WriteJwks
+from rotator.domain.plan import Gate, Generate, Reason, Remove, Wait, WriteJwks
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
 from rotator.planning.feasibility import history_needed, keys_limit
@@ -18,11 +18,11 @@ def generate(situation: Situation, draft: Draft) -> None:
         lacking = _successor_due(situation, draft)
     for _ in range(max(0, lacking)):
         if situation.held:
-            draft.wait("generate", Gate.HOLD, Reason.HELD, situation.hold_words)
+            draft.wait(Wait("generate", Gate.HOLD, Reason.HELD, situation.hold_words))
             return
         if not _fits(situation, draft):
             return
-        _generate_one(situation, draft, starting)
+        _generate_one(situation, draft, starting=starting)
 
 
 def _successor_due(situation: Situation, draft: Draft) -> int:
@@ -30,8 +30,10 @@ def _successor_due(situation: Situation, draft: Draft) -> int:
     due = turn_of(situation)[0] - successor_notice(situation)
     if due <= situation.now:
         return 1
-    words = f"made in time to be published and led: {say(successor_notice(situation))} before its turn"
-    draft.wait("generate", Gate.TIME, Reason.NOT_ITS_TURN, words, until=due)
+    words = (
+        f"made in time to be published and led: {say(successor_notice(situation))} before its turn"
+    )
+    draft.wait(Wait("generate", Gate.TIME, Reason.NOT_ITS_TURN, words, until=due))
     return 0
 
 
@@ -40,19 +42,27 @@ def _fits(situation: Situation, draft: Draft) -> bool:
     planned = sum(isinstance(step, Generate) for step in draft.steps)
     leaving = {step.kid for step in draft.steps if isinstance(step, Remove)}
     own = [key for key in situation.state.in_documents() if key.kid not in leaving]
-    foreign = max((len(situation.foreign(region.name)) for region in situation.setup.regions), default=0)
+    foreign = max(
+        (len(situation.foreign(region.name)) for region in situation.setup.regions), default=0
+    )
     limit = keys_limit(situation.policy)
     total = len(own) + foreign + planned + 1
     if total <= limit:
         return True
     words = f"the document would hold {total} keys, the limit is {limit}; T8 needs {history_needed(situation.policy)}"
-    draft.wait("generate", Gate.SAFETY, Reason.DOCUMENT_FULL, words, blocked=True)
+    draft.wait(Wait("generate", Gate.SAFETY, Reason.DOCUMENT_FULL, words, blocked=True))
     return False
 
 
-def _generate_one(situation: Situation, draft: Draft, starting: bool) -> None:
+def _generate_one(situation: Situation, draft: Draft, *, starting: bool) -> None:
     first = starting and not never_signed(situation.state) and not draft.plans("generate")
-    code = Reason.FIRST_KEY if first else Reason.NO_STANDBY if situation.policy.standby_keys else Reason.SUCCESSOR_DUE
+    code = (
+        Reason.FIRST_KEY
+        if first
+        else Reason.NO_STANDBY
+        if situation.policy.standby_keys
+        else Reason.SUCCESSOR_DUE
+    )
     words = {
         Reason.FIRST_KEY: "the issuer has no key yet",
         Reason.NO_STANDBY: "a standby is missing",
@@ -103,5 +113,3 @@ def publish(situation: Situation, draft: Draft) -> None:
 
 def _how_many(count: int) -> str:
     return "publish 1 new key" if count == 1 else f"publish {count} new keys"
-
-

@@ -1,15 +1,12 @@
 """A plan while it is being made: steps in order, waits, findings, and what each region will hold after them."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from rotator.domain.inventory import JwksRead, SigningRead
 from rotator.domain.plan import (
     Finding,
     FindingKind,
-    Gate,
     JwksStep,
-    Reason,
     Severity,
     SigningStep,
     Step,
@@ -50,35 +47,13 @@ class Draft:
         elif isinstance(step, SigningStep):
             self._etags[step.region, "signing"] = f"@{step.n}"
 
-    def wait(
-        self,
-        kind: str,
-        gate: Gate,
-        code: Reason,
-        reason: str,
-        *,
-        kid: str | None = None,
-        region: str | None = None,
-        until: datetime | None = None,
-        blocked: bool = False,
-        numbers: dict[str, float] | None = None,
-    ) -> None:
+    def wait(self, wait: Wait) -> None:
         """Say what is not done now, and why."""
-        self.waiting.append(
-            Wait(
-                kind=kind,
-                kid=kid,
-                gate=gate,
-                region=region,
-                reason=reason,
-                reason_code=code,
-                until=until,
-                blocked=blocked,
-                numbers=numbers or {},
-            )
-        )
+        self.waiting.append(wait)
 
-    def find(self, kind: FindingKind, severity: Severity, detail: str, region: str | None = None) -> None:
+    def find(
+        self, kind: FindingKind, severity: Severity, detail: str, region: str | None = None
+    ) -> None:
         """Say what was found."""
         self.findings.append(Finding(kind=kind, severity=severity, region=region, detail=detail))
 

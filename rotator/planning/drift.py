@@ -4,10 +4,16 @@ from rotator.domain.evidence import CheckKind, Verdict
 from rotator.domain.inventory import Absent, JwksRead, Unavailable
 from rotator.domain.jwks import Jwks, Unreadable, own_entry, render
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity
+from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity, Wait
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
 from rotator.planning.situation import Situation, being_removed, in_order
+
+
+def report_hold(situation: Situation, draft: Draft) -> None:
+    """Say that an operator holds the issuer, also while nothing is due (design I5)."""
+    if situation.held:
+        draft.find(FindingKind.POLICY, Severity.INFO, situation.hold_words)
 
 
 def report_foreign(situation: Situation, draft: Draft) -> None:
@@ -42,12 +48,14 @@ def repair(situation: Situation, draft: Draft) -> None:
         read = situation.views[region.name].jwks
         if isinstance(read, Unavailable):
             draft.wait(
-                "write_jwks",
-                Gate.EVIDENCE,
-                Reason.REGION_UNREACHABLE,
-                f"{region.name} could not be read: {read.detail}",
-                region=region.name,
-                blocked=True,
+                Wait(
+                    "write_jwks",
+                    Gate.EVIDENCE,
+                    Reason.REGION_UNREACHABLE,
+                    f"{region.name} could not be read: {read.detail}",
+                    region=region.name,
+                    blocked=True,
+                )
             )
             continue
         drift = drift_of(situation, region.name, read)
@@ -56,12 +64,14 @@ def repair(situation: Situation, draft: Draft) -> None:
         if not situation.state.record(region.name).jwks_kids:
             words = f"{region.name} holds a document that rotator did not write: {drift}"
             draft.wait(
-                "write_jwks",
-                Gate.EVIDENCE,
-                Reason.DOCUMENT_NOT_OURS,
-                words,
-                region=region.name,
-                blocked=True,
+                Wait(
+                    "write_jwks",
+                    Gate.EVIDENCE,
+                    Reason.DOCUMENT_NOT_OURS,
+                    words,
+                    region=region.name,
+                    blocked=True,
+                )
             )
             continue
         draft.find(FindingKind.DRIFT, Severity.WARNING, drift, region.name)
@@ -107,5 +117,3 @@ def _difference(situation: Situation, region: str, document: Jwks, body: bytes) 
     if body != render([*(own_entry(key.jwk) for key in in_order(held)), *foreign]):
         return "it is written differently: order, labels or white space"
     return None
-
-

@@ -111,7 +111,9 @@ def _complaints(
         if verdict is Verdict.FAIL:
             how = "serves other material as" if kid in served else "lacks"
             words.append(f"{how} {kid[:8]}")
-    words.extend(f"still serves {kid[:8]}, which was removed" for kid in sorted(expected.dead & served))
+    words.extend(
+        f"still serves {kid[:8]}, which was removed" for kid in sorted(expected.dead & served)
+    )
     words.extend(f"serves {kid[:8]}, a key that rotator does not own" for kid in foreign)
     words.extend(document.flaws)
     return words
@@ -148,4 +150,3 @@ def _measured(headers: Mapping[str, str], latency: timedelta) -> dict[str, timed
         "stale": cache.stale if cache else None,
         "latency": latency,
     }
-

@@ -29,7 +29,9 @@ def _moments(situation: Situation, draft: Draft) -> list[tuple[str, datetime]]:
         found.append((f"the switch to {begun.kid[:8]}", begun.moments.switch_started_at))
     elif state.active():
         found.append(("the next switch", turn_of(situation)[0]))
-    kept = {wait.kid for wait in draft.waiting if wait.kind == "remove" and wait.gate.value == "policy"}
+    kept = {
+        wait.kid for wait in draft.waiting if wait.kind == "remove" and wait.gate.value == "policy"
+    }
     for key in state.in_documents():
         if phase(key) is Phase.STAGED:
             found.append((f"publishing {key.kid[:8]}", key.moments.staged_at))

@@ -55,13 +55,15 @@ def leads(situation: Situation, key: Key) -> tuple[Lead, ...]:
 
 def is_warm(situation: Situation, key: Key) -> bool:
     """Whether T1 holds for the key at every gate."""
-    return all(lead.opens is not None and lead.opens <= situation.now for lead in leads(situation, key))
+    return all(
+        lead.opens is not None and lead.opens <= situation.now for lead in leads(situation, key)
+    )
 
 
 def closed_evidence(situation: Situation, key: Key) -> Closed | None:
     """The first thing that T2 lacks for a switch to `key`, None when the evidence of every gate passes."""
     for gate in situation.setup.gates():
-        closed = _unseen(situation, gate, key) or _unfit(situation, gate)
+        closed = _unseen(situation, gate, key)
         if closed:
             return closed
     verifiers = unbounded_verifiers(situation.policy)
@@ -84,7 +86,9 @@ def _unseen(situation: Situation, gate: str, key: Key) -> Closed | None:
         age = situation.now - seen.checked_at if seen.checked_at else None
         if seen.verdict is Verdict.UNKNOWN or age is None or age > policy.evidence_freshness:
             limit = say(policy.evidence_freshness)
-            return Closed(gate, Reason.NOT_FRESH, f"{gate} was not seen serving {name} within {limit}")
+            return Closed(
+                gate, Reason.NOT_FRESH, f"{gate} was not seen serving {name} within {limit}"
+            )
     passes = situation.sighting(gate, key).passes
     if passes < policy.passes_required:
         words = f"{gate} passed {passes} of {policy.passes_required} probes in a row"
@@ -92,16 +96,19 @@ def _unseen(situation: Situation, gate: str, key: Key) -> Closed | None:
     return None
 
 
+def unfit_document(situation: Situation) -> Closed | None:
+    """The first gate whose document holds what it should not: foreign keys (design I7) or flaws."""
+    found = (_unfit(situation, gate) for gate in situation.setup.gates())
+    return next((closed for closed in found if closed), None)
+
+
 def _unfit(situation: Situation, gate: str) -> Closed | None:
-    """A document that holds more than it should: foreign keys (design I7) or flaws."""
     look = situation.evidence.looks.get(gate)
     foreign = [kid for check in (look.checks if look else ()) for kid in check.foreign]
     if gate != JWKS_URL:
         foreign += [entry.kid for entry in situation.foreign(gate)]
         document = situation.views[gate].jwks_document()
-        if document is None:
-            return Closed(gate, Reason.REGION_UNREACHABLE, f"{gate}'s own document cannot be read")
-        if document.flaws:
+        if document and document.flaws:
             return Closed(gate, Reason.FLAWED_DOCUMENT, f"{gate}: {document.flaws[0]}")
     if foreign:
         words = f"{gate} serves {foreign[0][:8]}, a key that rotator does not own"
@@ -117,5 +124,7 @@ def grace(situation: Situation, gate: str) -> timedelta:
 def successor_notice(situation: Situation) -> timedelta:
     """max(publish_lead, W) + 2P at the slowest gate: how long before its turn a successor is made (contract §1)."""
     policy = situation.policy
-    slowest = max(staleness(policy, situation.cache(gate)).total for gate in situation.setup.gates())
+    slowest = max(
+        staleness(policy, situation.cache(gate)).total for gate in situation.setup.gates()
+    )
     return max(policy.publish_lead, slowest) + 2 * policy.run_every

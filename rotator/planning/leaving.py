@@ -2,7 +2,7 @@
 
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import Destroy, Gate, Reason, Remove
+from rotator.domain.plan import Destroy, Gate, Reason, Remove, Wait
 from rotator.planning.draft import Draft
 from rotator.planning.leads import is_warm
 from rotator.planning.removals import removal_of, unread_signing
@@ -59,21 +59,38 @@ def _retired_may_leave(situation: Situation, draft: Draft, key: Key) -> bool:
     words = f"after it was switched away: {removal.delay.explain()}"
     if removal.opens and removal.opens > situation.now:
         until = removal.opens
-        draft.wait("remove", Gate.TIME, Reason.TOKENS_ALIVE, words, kid=key.kid, until=until, numbers=numbers)
+        draft.wait(
+            Wait(
+                "remove",
+                Gate.TIME,
+                Reason.TOKENS_ALIVE,
+                words,
+                kid=key.kid,
+                until=until,
+                numbers=numbers,
+            )
+        )
         return False
     if removal.missing:
-        late = key.moments.retired_at is not None and situation.now >= key.moments.retired_at + removal.delay.total
-        code = Reason.REGION_LEFT if removal.missing in situation.left_regions() else Reason.NOT_FRESH
+        late = (
+            key.moments.retired_at is not None
+            and situation.now >= key.moments.retired_at + removal.delay.total
+        )
+        code = (
+            Reason.REGION_LEFT if removal.missing in situation.left_regions() else Reason.NOT_FRESH
+        )
         words = f"{removal.missing} was not seen signing with another key; {words}"
         draft.wait(
-            "remove",
-            Gate.EVIDENCE,
-            code,
-            words,
-            kid=key.kid,
-            region=removal.missing,
-            blocked=late,
-            numbers=numbers,
+            Wait(
+                "remove",
+                Gate.EVIDENCE,
+                code,
+                words,
+                kid=key.kid,
+                region=removal.missing,
+                blocked=late,
+                numbers=numbers,
+            )
         )
         return False
     return _all_open(situation, draft, key) and not _kept_for_history(situation, draft, key)
@@ -89,7 +106,7 @@ def _kept_for_history(situation: Situation, draft: Draft, key: Key) -> bool:
     kept = key not in older[: max(0, surplus)]
     if kept:
         words = f"the configured history keeps {keep} keys"
-        draft.wait("remove", Gate.POLICY, Reason.TOKENS_ALIVE, words, kid=key.kid)
+        draft.wait(Wait("remove", Gate.POLICY, Reason.TOKENS_ALIVE, words, kid=key.kid))
     return kept
 
 
@@ -99,21 +116,21 @@ def _all_open(situation: Situation, draft: Draft, key: Key) -> bool:
     if unread:
         words = f"{unread}'s signing target could not be read, so it may still sign with the key"
         draft.wait(
-            "remove",
-            Gate.EVIDENCE,
-            Reason.REGION_UNREACHABLE,
-            words,
-            kid=key.kid,
-            region=unread,
-            blocked=True,
+            Wait(
+                "remove",
+                Gate.EVIDENCE,
+                Reason.REGION_UNREACHABLE,
+                words,
+                kid=key.kid,
+                region=unread,
+                blocked=True,
+            )
         )
         return False
     if situation.held:
-        draft.wait("remove", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid)
+        draft.wait(Wait("remove", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid))
         return False
     return True
-
-
 
 
 def destroy(situation: Situation, draft: Draft) -> None:
@@ -121,8 +138,15 @@ def destroy(situation: Situation, draft: Draft) -> None:
     for key in situation.state.keys:
         if phase(key) is not Phase.REMOVED or key.moments.destroyed_at:
             continue
+        opens = removal_of(situation, key).opens
+        if key.ever_signed and (opens is None or opens > situation.now):
+            words = "a token of it may still live, as far as anybody has seen"
+            draft.wait(
+                Wait("destroy", Gate.TIME, Reason.TOKENS_ALIVE, words, kid=key.kid, until=opens)
+            )
+            continue
         if situation.held:
-            draft.wait("destroy", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid)
+            draft.wait(Wait("destroy", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid))
             continue
         draft.add(
             Destroy(

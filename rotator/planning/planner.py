@@ -7,11 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from rotator.domain.inventory import Inventory
-from rotator.domain.plan import FindingKind, Gate, IssuerPlan, Reason, Severity
+from rotator.domain.plan import FindingKind, Gate, IssuerPlan, Reason, Severity, Wait
 from rotator.domain.times import format_moment
 from rotator.planning.arriving import generate, publish
+from rotator.planning.catching_up import generation_seen, is_behind
 from rotator.planning.draft import Draft
-from rotator.planning.drift import repair, report_caching, report_foreign
+from rotator.planning.drift import repair, report_caching, report_foreign, report_hold
 from rotator.planning.lateness import report_overdue
 from rotator.planning.leaving import destroy, remove
 from rotator.planning.settle import settled
@@ -20,16 +21,25 @@ from rotator.planning.situation import Situation
 
 Rule = Callable[[Situation, Draft], None]
 
-RULES: tuple[Rule, ...] = (repair, remove, generate, publish, follow, destroy, report_overdue)
-"""In this order: what is broken, what is dead, what is missing, what is new, who signs, what is left over."""
+RULES: tuple[Rule, ...] = (
+    report_hold,
+    report_foreign,
+    report_caching,
+    repair,
+    remove,
+    generate,
+    publish,
+    follow,
+    destroy,
+    report_overdue,
+)
+"""In this order: what to know, what is broken, dead, missing, new, who signs, what is left over, what is late."""
 
 
 def plan_issuer(inventory: Inventory, now: datetime) -> IssuerPlan:
     """The plan of one issuer at `now`."""
     situation = Situation(settled(inventory, now), now)
     draft = Draft(situation)
-    report_foreign(situation, draft)
-    report_caching(situation, draft)
     if not _distrusts(situation, draft):
         for rule in RULES:
             rule(situation, draft)
@@ -49,25 +59,25 @@ def _distrusts(situation: Situation, draft: Draft) -> bool:
 
 
 def _clock_behind(situation: Situation, draft: Draft) -> bool:
-    recorded = [moment for key in situation.state.keys for moment in key.moments.recorded().values()]
+    recorded = [
+        moment for key in situation.state.keys for moment in key.moments.recorded().values()
+    ]
     latest = max(recorded, default=situation.now)
     if latest <= situation.now + situation.policy.max_clock_drift:
         return False
     words = f"the state records {format_moment(latest)}, which is later than this host's clock"
     draft.find(FindingKind.CLOCK, Severity.ERROR, words)
-    draft.wait("switch", Gate.SAFETY, Reason.CLOCK_BEHIND, words, until=latest, blocked=True)
+    draft.wait(Wait("switch", Gate.SAFETY, Reason.CLOCK_BEHIND, words, until=latest, blocked=True))
     return True
 
 
 def _state_behind(situation: Situation, draft: Draft) -> bool:
-    for region in situation.setup.regions:
-        document = situation.views[region.name].signing_document()
-        if document and document.generation > situation.state.generation:
-            words = (
-                f"{region.name} carries generation {document.generation}, the state is at "
-                f"{situation.state.generation}: an older state was restored"
-            )
-            draft.find(FindingKind.DRIFT, Severity.ERROR, words, region.name)
-            draft.wait("switch", Gate.SAFETY, Reason.STATE_BEHIND, words, region=region.name, blocked=True)
-            return True
-    return False
+    if not is_behind(situation.inventory):
+        return False
+    words = (
+        f"the regions carry generation {generation_seen(situation.inventory)}, the state is at "
+        f"{situation.state.generation}: an older state was restored; apply catches up from the regions first"
+    )
+    draft.find(FindingKind.DRIFT, Severity.ERROR, words)
+    draft.wait(Wait("switch", Gate.SAFETY, Reason.STATE_BEHIND, words, blocked=True))
+    return True

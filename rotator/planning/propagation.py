@@ -33,7 +33,9 @@ def publication(key: Key, gate: str, inventory: Inventory, now: datetime) -> Cer
     policy, cache = inventory.setup.policy, inventory.setup.cache_of(gate)
     if _first(inventory):
         failed = gate in inventory.evidence.failed_before
-        needed = policy.propagation + cache.max_age + policy.max_clock_drift if failed else now - now
+        needed = (
+            policy.propagation + cache.max_age + policy.max_clock_drift if failed else now - now
+        )
         known = seen.visible_since + needed
     else:
         oldest_copy = staleness(policy, cache).total
@@ -72,6 +74,8 @@ def _first(inventory: Inventory) -> bool:
     for region in inventory.setup.regions:
         view = inventory.views[region.name]
         document = view.jwks_document()
-        if view.jwks_unknown() or any(e.kid not in own for e in (document.keys if document else ())):
+        if view.jwks_unknown() or any(
+            e.kid not in own for e in (document.keys if document else ())
+        ):
             return False
     return not any(key.moments.activated_at for key in inventory.state.keys)

@@ -65,7 +65,9 @@ def check(plan: IssuerPlan, inventory: Inventory, now: datetime) -> tuple[Violat
         found.extend(Violation(step.n, inv, words) for inv, words in _forbidden(step, world))
         after = _play(step, world)
         lost = sorted(_atoms(world) - _atoms(after))
-        found.extend(Violation(step.n, inv, _lost_words(inv, key, region)) for inv, key, region in lost)
+        found.extend(
+            Violation(step.n, inv, _lost_words(inv, key, region)) for inv, key, region in lost
+        )
         world = after
     return tuple(found)
 
@@ -100,7 +102,9 @@ def _play(step: Step, world: _World) -> _World:
 
 def _atoms(world: _World) -> frozenset[Atom]:
     """Everything that is true of this world, invariant by invariant, key by key, region by region."""
-    return frozenset((*_verifiable(world), *_signable(world), *_sized(world), *_foreign_kept(world)))
+    return frozenset(
+        (*_verifiable(world), *_signable(world), *_sized(world), *_foreign_kept(world))
+    )
 
 
 def _verifiable(world: _World) -> Iterable[Atom]:
@@ -147,7 +151,10 @@ def _foreign_kept(world: _World) -> Iterable[Atom]:
 def _may_sign(key: Key, world: _World) -> bool:
     if key.kid in world.signing.values():
         return True
-    states = (signature(key, region, world.inventory, world.now) for region in world.inventory.setup.regions)
+    states = (
+        signature(key, region, world.inventory, world.now)
+        for region in world.inventory.setup.regions
+    )
     return any(state is not Certainty.HIDDEN for state in states)
 
 
@@ -167,7 +174,13 @@ def _has_live_tokens(key: Key, world: _World) -> bool:
     if any(moment is None for moment in last):
         return True
     stop = key.max_signer_stop + key.max_token_lifetime
-    dead = max(m for m in last if m) + stop + policy.leeway + policy.max_clock_drift + policy.safety_margin
+    dead = (
+        max(m for m in last if m)
+        + stop
+        + policy.leeway
+        + policy.max_clock_drift
+        + policy.safety_margin
+    )
     return world.now < dead
 
 
@@ -198,11 +211,18 @@ def _forbidden(step: Step, world: _World) -> Iterable[tuple[str, str]]:
 def _bad_switch(step: Switch, world: _World) -> Iterable[tuple[str, str]]:
     """T2: every gate's evidence is fresh and passes, for the new key and for every key with live tokens."""
     policy, state = world.inventory.setup.policy, world.inventory.state
-    live = [k.kid for k in state.keys if k.ever_signed and _has_live_tokens(k, world) and not k.moments.removal_started_at]
+    live = [
+        k.kid
+        for k in state.keys
+        if k.ever_signed and _has_live_tokens(k, world) and not k.moments.removal_started_at
+    ]
     for gate in world.inventory.setup.gates():
         for kid in dict.fromkeys((step.kid, *live)):
             seen = world.inventory.evidence.sighting(gate, kid)
-            fresh = seen.checked_at is not None and world.now - seen.checked_at <= policy.evidence_freshness
+            fresh = (
+                seen.checked_at is not None
+                and world.now - seen.checked_at <= policy.evidence_freshness
+            )
             if seen.verdict is not Verdict.PASS or not fresh:
                 yield "T2", f"no fresh pass of {gate} for {kid[:8]}"
         if world.inventory.evidence.sighting(gate, step.kid).passes < policy.passes_required:
@@ -216,11 +236,16 @@ def _bad_removal(step: Remove, world: _World) -> Iterable[tuple[str, str]]:
     key = world.key(step.kid)
     if key is None:
         yield "I3", f"{step.kid[:8]} is not a key of this issuer"
-    elif _may_sign(key, world) or (key.moments.removal_started_at is None and _has_live_tokens(key, world)):
+    elif _may_sign(key, world) or (
+        key.moments.removal_started_at is None and _has_live_tokens(key, world)
+    ):
         yield "T4", f"tokens of {step.kid[:8]} may still be alive"
     missing = (world.served.get(step.region) or frozenset()) - set(step.keys) - {step.kid}
     if missing:
-        yield "I3", f"{step.region} would lose {', '.join(sorted(kid[:8] for kid in missing))} as well"
+        yield (
+            "I3",
+            f"{step.region} would lose {', '.join(sorted(kid[:8] for kid in missing))} as well",
+        )
 
 
 def _bad_end(step: Destroy | Disable, world: _World) -> Iterable[tuple[str, str]]:
@@ -239,5 +264,3 @@ def _lost_words(invariant: str, kid: str, region: str) -> str:
         "I5": f"{subject} would be gone while its tokens live",
         "I7": f"{subject} is not rotator's and would be dropped",
     }.get(invariant, f"{subject} would break it")
-
-

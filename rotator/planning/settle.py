@@ -21,7 +21,11 @@ def settle(inventory: Inventory, now: datetime) -> IssuerState:
     for key in state.keys:
         if phase(key) is Phase.STAGED and _served_everywhere(key, views):
             state = state.with_key(advance(key, Event.PUBLISH, now))
-        if key.moments.removal_started_at and phase(key) is not Phase.REMOVED and _served_nowhere(key, views):
+        if (
+            key.moments.removal_started_at
+            and phase(key) is not Phase.REMOVED
+            and _served_nowhere(key, views)
+        ):
             state = state.with_key(advance(key, Event.REMOVE, now))
     return _settle_switch(state, views, now)
 
@@ -31,7 +35,9 @@ def settled(inventory: Inventory, now: datetime) -> Inventory:
     return replace(inventory, state=settle(inventory, now))
 
 
-def _settle_switch(state: IssuerState, views: Mapping[str, RegionView], now: datetime) -> IssuerState:
+def _settle_switch(
+    state: IssuerState, views: Mapping[str, RegionView], now: datetime
+) -> IssuerState:
     """The new key becomes active and the old one retires in one step, once every region names the new one."""
     key = state.switching()
     if key is None or any(view.signing_kid() != key.kid for view in views.values()):

@@ -12,6 +12,7 @@ from rotator.domain.plan import (
     Severity,
     SigningStep,
     Switch,
+    Wait,
     WriteSigning,
 )
 from rotator.planning.draft import Draft
@@ -57,12 +58,16 @@ def _writable(situation: Situation, draft: Draft, region: str) -> bool:
     if isinstance(view.signing, Unavailable):
         words = f"{region}'s signing target could not be read: {view.signing.detail}"
         code = Reason.REGION_UNREACHABLE
-    elif not isinstance(view.signing, Absent) and not record.signing_kid and not _ours(situation, view):
+    elif (
+        not isinstance(view.signing, Absent)
+        and not record.signing_kid
+        and not _ours(situation, view)
+    ):
         words = f"{region}'s signing target holds a document that rotator did not write"
         code = Reason.DOCUMENT_NOT_OURS
     else:
         return True
-    draft.wait("write_signing", Gate.EVIDENCE, code, words, region=region, blocked=True)
+    draft.wait(Wait("write_signing", Gate.EVIDENCE, code, words, region=region, blocked=True))
     return False
 
 
@@ -82,7 +87,9 @@ def _says_otherwise(
     document = situation.views[region].signing_document()
     if document is None or document.generation < draft.signing_generation:
         return True
-    wanted = orders(situation.state, situation.policy, key, standby, document.generation, situation.now)
+    wanted = orders(
+        situation.state, situation.policy, key, standby, document.generation, situation.now
+    )
     return document.issuer != wanted.issuer or not document.same_orders(wanted)
 
 
@@ -102,13 +109,15 @@ def _may_write(
         return True
     words = f"{region} joins: it signs once its verifiers can know {key.kid[:8]}"
     draft.wait(
-        "write_signing",
-        Gate.TIME,
-        Reason.REGION_JOINED,
-        words,
-        kid=key.kid,
-        region=region,
-        until=opens,
+        Wait(
+            "write_signing",
+            Gate.TIME,
+            Reason.REGION_JOINED,
+            words,
+            kid=key.kid,
+            region=region,
+            until=opens,
+        )
     )
     return False
 
@@ -135,7 +144,11 @@ def _step(
     elif _joins(situation, region):
         code, words = Reason.REGION_JOINED, "the region joins"
     elif said != key.kid:
-        words = f"it tells signers to use {said[:8]}" if said else "the signing target is gone or unreadable"
+        words = (
+            f"it tells signers to use {said[:8]}"
+            if said
+            else "the signing target is gone or unreadable"
+        )
         kind, code = RepairSigning, Reason.SIGNING_CHANGED
         draft.find(FindingKind.DRIFT, Severity.ERROR, words, region)
     return kind(
@@ -146,7 +159,9 @@ def _step(
         expected_etag=draft.signing_etag(region),
         generation=generation,
         reason=words,
-        reason_code=Reason.SWITCH_UNFINISHED if kind is Switch and situation.state.switching() else code,
+        reason_code=Reason.SWITCH_UNFINISHED
+        if kind is Switch and situation.state.switching()
+        else code,
         not_before=situation.now,
     )
 

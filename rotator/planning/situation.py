@@ -71,12 +71,18 @@ class Situation:
         """The keys that a region's origin serves and rotator does not own, in document order (design I7)."""
         document = self.views[region].jwks_document()
         own = {key.kid for key in self.state.keys}
-        found = {entry.kid: entry for entry in (document.keys if document else ()) if entry.kid not in own}
+        found = {
+            entry.kid: entry
+            for entry in (document.keys if document else ())
+            if entry.kid not in own
+        }
         return tuple(found.values())
 
     def fresh_keys(self) -> tuple[Key, ...]:
         """The keys that could be promoted: never signed, usable, of the policy's algorithm; oldest first."""
-        return tuple(key for key in never_signed(self.state) if key.jwk.alg is self.policy.algorithm)
+        return tuple(
+            key for key in never_signed(self.state) if key.jwk.alg is self.policy.algorithm
+        )
 
     def live_keys(self) -> tuple[Key, ...]:
         """The keys that sign or may have live tokens, and so must be served everywhere (design T2)."""
@@ -96,7 +102,11 @@ class Situation:
     def left_regions(self) -> tuple[str, ...]:
         """Regions that rotator once gave a signing target and that the configuration no longer names."""
         records = self.state.regions.items()
-        return tuple(name for name, r in records if r.signing_kid is not None and self.setup.region(name) is None)
+        return tuple(
+            name
+            for name, r in records
+            if r.signing_kid is not None and self.setup.region(name) is None
+        )
 
 
 def turn_of(situation: Situation) -> tuple[datetime, str]:
@@ -133,4 +143,6 @@ def never_signed(state: IssuerState) -> tuple[Key, ...]:
 
 def being_removed(state: IssuerState) -> tuple[Key, ...]:
     """The keys whose removal was begun and is not finished."""
-    return in_order(k for k in state.keys if k.moments.removal_started_at and phase(k) is not Phase.REMOVED)
+    return in_order(
+        k for k in state.keys if k.moments.removal_started_at and phase(k) is not Phase.REMOVED
+    )

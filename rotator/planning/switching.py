@@ -9,11 +9,11 @@ from datetime import datetime
 from rotator.domain.inventory import Unavailable
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import Gate, Reason
+from rotator.domain.plan import Gate, Reason, Wait
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
 from rotator.planning.feasibility import problems
-from rotator.planning.leads import Lead, closed_evidence, grace, is_warm, leads
+from rotator.planning.leads import Lead, closed_evidence, grace, is_warm, leads, unfit_document
 from rotator.planning.situation import Situation, turn_of
 
 
@@ -47,15 +47,17 @@ def switch_target(situation: Situation, draft: Draft) -> Key | None:
     if closed is None:
         return key
     draft.wait(
-        "switch",
-        closed.gate,
-        closed.code,
-        closed.words,
-        kid=key.kid if key else None,
-        region=closed.region,
-        until=closed.until,
-        blocked=closed.blocked,
-        numbers=closed.numbers,
+        Wait(
+            "switch",
+            closed.gate,
+            closed.code,
+            closed.words,
+            kid=key.kid if key else None,
+            region=closed.region,
+            until=closed.until,
+            blocked=closed.blocked,
+            numbers=closed.numbers or {},
+        )
     )
     return None
 
@@ -72,15 +74,20 @@ def _first_closed(situation: Situation, draft: Draft, key: Key | None) -> _Close
 
 def _policy(situation: Situation) -> _Closed | None:
     found = problems(situation.setup)
-    return _Closed(Gate.POLICY, Reason.POLICY_INFEASIBLE, str(found[0]), blocked=True) if found else None
+    return (
+        _Closed(Gate.POLICY, Reason.POLICY_INFEASIBLE, str(found[0]), blocked=True)
+        if found
+        else None
+    )
 
 
 def _safety(situation: Situation) -> _Closed | None:
-    left = situation.left_regions()
-    if not left:
-        return None
-    words = f"{left[0]} left the configuration while it signs; put it back until its signers have stopped"
-    return _Closed(Gate.SAFETY, Reason.REGION_LEFT, words, region=left[0], blocked=True)
+    left, due = situation.left_regions(), turn_of(situation)[0] <= situation.now
+    if left:
+        words = f"{left[0]} left the configuration while it signs; put it back until its signers have stopped"
+        return _Closed(Gate.SAFETY, Reason.REGION_LEFT, words, left[0], blocked=True)
+    unfit = unfit_document(situation)
+    return _Closed(Gate.SAFETY, unfit.code, unfit.words, unfit.gate, blocked=due) if unfit else None
 
 
 def _time(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None:
@@ -89,12 +96,16 @@ def _time(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None
     if key is None:
         return _no_candidate(situation, draft, turn, why)
     ahead = leads(situation, key)
-    late = max((lead for lead in ahead if lead.opens), key=lambda lead: lead.opens or turn, default=None)
+    late = max(
+        (lead for lead in ahead if lead.opens), key=lambda lead: lead.opens or turn, default=None
+    )
     opens = late.opens if late and all(lead.opens for lead in ahead) else None
     if turn > situation.now:
         until = max(turn, opens) if opens else turn
         every = situation.policy.rotate_every.total_seconds()
-        return _Closed(Gate.TIME, Reason.NOT_ITS_TURN, why, until=until, numbers={"rotate_every_s": every})
+        return _Closed(
+            Gate.TIME, Reason.NOT_ITS_TURN, why, until=until, numbers={"rotate_every_s": every}
+        )
     if opens is None:
         return _lead_not_begun(situation, draft, key, ahead)
     if late and opens > situation.now:
@@ -124,7 +135,9 @@ def _lead_not_begun(
         words = f"{lead.gate} cannot be reached, so nobody knows whether it serves the key"
         return _Closed(Gate.EVIDENCE, Reason.REGION_UNREACHABLE, words, lead.gate, blocked=True)
     if phase(key) is Phase.STAGED:
-        return _Closed(Gate.TIME, Reason.LEAD_NOT_BEGUN, "its lead begins when every region serves it")
+        return _Closed(
+            Gate.TIME, Reason.LEAD_NOT_BEGUN, "its lead begins when every region serves it"
+        )
     patience = (key.moments.published_at or situation.now) + grace(situation, lead.gate)
     if patience > situation.now:
         words = f"{lead.gate} may serve its copy from before for {say(grace(situation, lead.gate))}"
@@ -137,12 +150,13 @@ def _evidence(situation: Situation, key: Key) -> _Closed | None:
     closed = closed_evidence(situation, key)
     if closed:
         return _Closed(Gate.EVIDENCE, closed.code, closed.words, closed.gate, blocked=True)
-    if situation.state.switching():
-        return None
     for region in situation.setup.regions:
-        if isinstance(situation.views[region.name].signing, Unavailable):
-            words = f"{region.name}'s signing target cannot be reached"
-            return _Closed(Gate.EVIDENCE, Reason.REGION_UNREACHABLE, words, region.name, blocked=True)
+        view = situation.views[region.name]
+        if isinstance(view.signing, Unavailable) or view.jwks_document() is None:
+            words = f"{region.name}'s own documents cannot be read"
+            return _Closed(
+                Gate.EVIDENCE, Reason.REGION_UNREACHABLE, words, region.name, blocked=True
+            )
     return None
 
 

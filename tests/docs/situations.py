@@ -21,14 +21,9 @@ def an_empty_folder(story: Story) -> None:
     """As it was made."""
 
 
-def a_configuration(story: Story) -> None:
-    """What `rotator init` writes."""
-    story.quietly("init")
-
-
 def the_first_keys(story: Story) -> None:
     """A key that signs and one that stands by, in three regions as folders."""
-    a_configuration(story)
+    story.quietly("init")
     story.quietly("apply --yes")
 
 
@@ -70,23 +65,20 @@ def the_region_is_back(story: Story) -> None:
         edge.down = None
 
 
-def an_edge_keeps_an_old_copy(story: Story) -> None:
-    """Somebody set a day of caching at one edge, so it goes on serving what it has."""
+def an_edge_stops_refreshing(story: Story) -> None:
+    """It goes on serving the copy it has, whatever it says of its age."""
     edge = story.probe.edges[_edge_url("ap-northeast-1")]
-    edge.max_age = timedelta(days=365)
-    edge.answer(story.clock.now())
+    edge.body = story.document("ap-northeast-1").read_bytes()
 
 
-def the_edge_is_purged(story: Story) -> None:
+def the_edge_is_mended(story: Story) -> None:
     edge = story.probe.edges[_edge_url("ap-northeast-1")]
-    edge.max_age = timedelta(minutes=5)
+    edge.body = None
     edge.purge()
 
 
 def somebody_else_publishes(story: Story) -> None:
     """A key that rotator does not own appears in one region."""
-    path = story.document("eu-central-1")
-    served = json.loads(path.read_bytes())
     stranger = {
         "kty": "EC",
         "crv": "P-256",
@@ -96,14 +88,19 @@ def somebody_else_publishes(story: Story) -> None:
         "use": "sig",
         "alg": "ES256",
     }
-    path.write_text(json.dumps({"keys": [*served["keys"], stranger]}), "utf-8")
+    _republish(story, lambda keys: [*keys, stranger])
 
 
 def its_owner_takes_it_out(story: Story) -> None:
+    _republish(story, lambda keys: [key for key in keys if key["kid"] != "legacy-2024"])
+
+
+def _republish(
+    story: Story, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]
+) -> None:
     path = story.document("eu-central-1")
-    served = json.loads(path.read_bytes())
-    kept = [key for key in served["keys"] if key["kid"] != "legacy-2024"]
-    path.write_text(json.dumps({"keys": kept}), "utf-8")
+    keys = change(json.loads(path.read_bytes())["keys"])
+    path.write_text(json.dumps({"keys": keys}, separators=(",", ":"), sort_keys=True), "utf-8")
 
 
 def a_document_is_overwritten(story: Story) -> None:
@@ -122,30 +119,32 @@ def the_state_is_damaged(story: Story) -> None:
     connection.close()
 
 
-def a_run_died_on_another_host(story: Story) -> None:
+def another_run_is_at_work(story: Story) -> None:
+    """This very process holds the lease, and it lives."""
     store = SqliteState(story.folder / ".rotator" / "state.db", story.clock)
     store.acquire("ops-2:815", timedelta(seconds=60))
 
 
 SITUATIONS: Final[dict[str, Callable[[Story], None]]] = {
     "an empty folder": an_empty_folder,
-    "a configuration": a_configuration,
     "the first keys": the_first_keys,
     "regions with public URLs": regions_with_public_urls,
     "an hour passes": lambda story: story.pass_time(timedelta(hours=1)),
     "a day passes": lambda story: story.pass_time(timedelta(days=1)),
-    "89 days of daily runs": lambda story: story.daily_runs(89),
+    "89 days with runs now and then": lambda story: story.runs_now_and_then(89),
     "90 days pass without a run": lambda story: story.pass_time(timedelta(days=90)),
+    "100 days with runs now and then": lambda story: story.runs_now_and_then(100),
     "100 days of daily runs": lambda story: story.daily_runs(100),
-    "31 days of daily runs": lambda story: story.daily_runs(31),
+    "90 days with runs now and then": lambda story: story.runs_now_and_then(90),
+    "31 days with runs now and then": lambda story: story.runs_now_and_then(31),
     "a region goes down": a_region_goes_down,
     "the region is back": the_region_is_back,
-    "an edge keeps an old copy": an_edge_keeps_an_old_copy,
-    "the edge is purged": the_edge_is_purged,
+    "an edge stops refreshing": an_edge_stops_refreshing,
+    "the edge is mended": the_edge_is_mended,
     "somebody else publishes": somebody_else_publishes,
     "its owner takes it out": its_owner_takes_it_out,
     "a document is overwritten": a_document_is_overwritten,
     "the state is gone": the_state_is_gone,
     "the state is damaged": the_state_is_damaged,
-    "a run died on another host": a_run_died_on_another_host,
+    "another run is at work": another_run_is_at_work,
 }

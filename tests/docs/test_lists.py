@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rotator.cli.run import COMMANDS
 from rotator.domain.plan import Gate, Reason
 from rotator.errors import all_codes
 
@@ -85,3 +86,9 @@ def test_a_decision_has_its_four_parts(document: Path) -> None:
         "Decision",
         "Consequences",
     ]
+
+
+def test_readme_has_every_command() -> None:
+    rows = re.findall(r"^\| (`.+?) \| ", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    told = {word for row in rows for word in re.findall(r"(?:^| · )`(\w+)", row)}
+    assert set(COMMANDS) <= told

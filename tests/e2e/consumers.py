@@ -81,7 +81,9 @@ class Verifiers:
         key = jwt.PyJWK.from_json(material)
         try:
             # The consumer's clock is the virtual one: `exp` is compared above.
-            jwt.decode(token.text, key, issuer=URL, options={"verify_exp": False, "verify_iat": False})
+            jwt.decode(
+                token.text, key, issuer=URL, options={"verify_exp": False, "verify_iat": False}
+            )
         except jwt.InvalidTokenError:
             return False
         self._proven.add((token.text, material))

@@ -11,14 +11,18 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rotator.app.world import World
 from rotator.cli import main
 from rotator.ports import Clock
 from tests.fakes.clock import FakeClock
 from tests.servers.s3 import S3Endpoint
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-northeast-1")
 ISSUER = "accounts"
@@ -36,18 +40,22 @@ class Ran:
     err: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bucket:
     """Where a region's two documents lie: an endpoint as rotator reaches it, and a bucket there."""
 
     endpoint: S3Endpoint
     name: str
 
+    @cached_property
+    def client(self) -> S3Client:
+        """A client of the test's own."""
+        return self.endpoint.client()
+
     def read(self, key: str) -> bytes | None:
-        client = self.endpoint.client()
         try:
-            return client.get_object(Bucket=self.name, Key=key)["Body"].read()
-        except client.exceptions.NoSuchKey:
+            return self.client.get_object(Bucket=self.name, Key=key)["Body"].read()
+        except self.client.exceptions.NoSuchKey:
             return None
 
 

@@ -27,20 +27,14 @@ def test_a_year_in_buckets(s3_place: Callable[..., Place], time_machine: Minista
     year.live(days=400)
 
     assert year.verifiers.refused == []
-    assert year.removed_exactly_when_due() >= 3
-    assert place.phases() == ["removed"] * 3 + ["retired", "active", "published"]
-    assert len({place.jwks(name) for name in REGIONS}) == 1
-    assert len(place.pems()) == 3
+    year.ends_well()
     dates_follow(place, clock)
-    assert place.run("status").code == 0
-    place.ok("audit", "--verify")
-    assert place.run("verify").code == 0
 
 
 def dates_follow(place: Place, clock: FakeClock) -> None:
     """The server's clock really was moved: what it wrote last is months younger than the first day of the year."""
     bucket = place.buckets[REGIONS[0]]
-    head = bucket.endpoint.client().head_object(Bucket=bucket.name, Key="accounts/jwks.json")
+    head = bucket.client.head_object(Bucket=bucket.name, Key="accounts/jwks.json")
     assert timedelta() <= clock.now() - head["LastModified"] < 60 * DAY
     assert head["CacheControl"] == "public, max-age=300"
     assert head["ContentType"] == "application/jwk-set+json"

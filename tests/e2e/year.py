@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from rotator.app.world import World
-from rotator.ports import KeyStore
+from rotator.adapters.s3_target import AwsClients, S3Target
+from rotator.app.world import IssuerWorld, World
+from rotator.ports import DocumentTarget, KeyStore
 from tests.e2e.consumers import Issued, LaggingSigner, Verifiers, issued
 from tests.e2e.place import PASSPHRASE, REGIONS, Place, moment
 from tests.fakes.clock import FakeClock
@@ -21,15 +22,28 @@ REMOVAL = STOP + LIFETIME + LEEWAY + DRIFT + MARGIN
 
 
 @dataclass
-class OneKeyStore:
-    """Hands the key store of the first run to all later ones: each private key is decrypted once, not at every token."""
+class OneProcess:
+    """Hands what the first run opened to all later ones, as in a daemon: decrypted private keys, S3 clients."""
 
-    store: KeyStore | None = None
+    keys: KeyStore | None = None
+    clients: AwsClients | None = None
 
     def __call__(self, world: World) -> World:
-        self.store = self.store or world.issuers[0].keys
-        store = self.store
-        return replace(world, issuers=tuple(replace(i, keys=store) for i in world.issuers))
+        return replace(world, issuers=tuple(map(self._issuer, world.issuers)))
+
+    def _issuer(self, issuer: IssuerWorld) -> IssuerWorld:
+        self.keys = self.keys or issuer.keys
+        regions = {
+            name: replace(ports, jwks=self._target(ports.jwks), signing=self._target(ports.signing))
+            for name, ports in issuer.regions.items()
+        }
+        return replace(issuer, keys=self.keys, regions=regions)
+
+    def _target(self, target: DocumentTarget) -> DocumentTarget:
+        if not isinstance(target, S3Target):
+            return target
+        self.clients = self.clients or target.clients
+        return replace(target, clients=self.clients)
 
 
 @dataclass
@@ -47,7 +61,7 @@ class Year:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.place.environ = {"ROTATOR_KEY_PASSPHRASE": PASSPHRASE}
-        self.place.wiring = OneKeyStore()
+        self.place.wiring = OneProcess()
         base, secret = self.place.folder, PASSPHRASE.encode()
         self.laggards = {name: LaggingSigner(base, secret) for name in REGIONS}
 
@@ -101,3 +115,17 @@ class Year:
             first = next(run for run in self.runs if run[0] >= due)
             assert first[0] <= moment(key["removed_at"]) <= first[1], (key, first)
         return len(keys)
+
+    def ends_well(self) -> None:
+        """Assert what is left after a year: five rotations' keys, no private half of a dead one, all in order."""
+        place, gone = self.place, self.removed_exactly_when_due()
+        phases = place.phases()
+        assert gone >= 3
+        assert phases == ["removed"] * gone + ["retired"] * (4 - gone) + ["active", "published"]
+        kept = {str(key["generation"]) for key in place.keys() if key["phase"] != "removed"}
+        assert place.pems().keys() == kept
+        assert len({place.jwks(name) for name in REGIONS}) == 1, "the regions do not agree"
+        assert place.run("status").code == 0
+        assert place.run("verify").code == 0
+        place.ok("history")
+        place.ok("audit", "--verify")

@@ -28,7 +28,7 @@ def test_a_404_from_before_is_waited_out():
     world.apply()
     wait = world.wait_for("switch")
     assert (wait.gate, wait.reason_code) == (Gate.TIME, Reason.LEAD_RUNNING)
-    world.clock.set(wait.until)
+    world.until(wait)
     world.apply()
     assert world.phases() == ["active", "published"]
 
@@ -40,7 +40,9 @@ def test_the_plan_before_the_first_run_says_what_will_happen():
         ("generate", None),
         *(("write_jwks", name) for name in NAMES),
     ]
-    assert [s.keys for s in plan.steps if s.kind == "write_jwks"] == [("accounts/1", "accounts/2")] * 3
+    assert [s.keys for s in plan.steps if s.kind == "write_jwks"] == [
+        ("accounts/1", "accounts/2")
+    ] * 3
     (wait,) = plan.waiting
     assert (wait.kind, wait.kid, wait.gate, wait.blocked) == ("switch", None, Gate.TIME, False)
 
@@ -70,7 +72,11 @@ def test_a_region_that_serves_a_foreign_key_keeps_it_and_stops_the_switch():
     world.clock.advance(timedelta(days=3))
     world.apply()
     wait = world.wait_for("switch")
-    assert (wait.gate, wait.reason_code, wait.region) == (Gate.EVIDENCE, Reason.FOREIGN_KEY, "eu-central-1")
+    assert (wait.gate, wait.reason_code, wait.region) == (
+        Gate.SAFETY,
+        Reason.FOREIGN_KEY,
+        "eu-central-1",
+    )
     assert wait.blocked
     assert world.phases() == ["published", "published"]
 

@@ -12,7 +12,7 @@ import jwt
 import pytest
 
 from rotator.domain.policy import Policy, Verifier
-from tests.scenarios.world import JWKS, SIGNING, DAY, Regions
+from tests.scenarios.world import DAY, JWKS, SIGNING, Regions
 
 HOUR = timedelta(hours=1)
 POLICY = Policy(
@@ -85,7 +85,9 @@ class Year:
         self.tokens = [entry for entry in self.tokens if entry[2] > now]
         for name, region in self.world.regions.items():
             copy = self.copies[name]
-            stale = copy.fetched_at is None or now - copy.fetched_at > self.random.random() * 5 * HOUR
+            stale = (
+                copy.fetched_at is None or now - copy.fetched_at > self.random.random() * 5 * HOUR
+            )
             if stale and not region.fault and JWKS in region.documents:
                 served = jwt.PyJWKSet.from_json(region.documents[JWKS].decode())
                 copy.keys = {key.key_id: key for key in served.keys if key.key_id}
@@ -95,7 +97,9 @@ class Year:
             for origin, token, _ in self.tokens:
                 kid = jwt.get_unverified_header(token)["kid"]
                 if kid not in copy.keys:
-                    self.failures.append(f"{now}: {origin}'s token of {kid[:8]} is unknown in {name}")
+                    self.failures.append(
+                        f"{now}: {origin}'s token of {kid[:8]} is unknown in {name}"
+                    )
 
 
 @pytest.mark.parametrize("seed", range(6))

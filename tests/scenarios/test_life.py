@@ -34,5 +34,8 @@ def test_a_rotation():
     world.runs(days=2)
     assert world.phases() == ["removed", "active", "published"]
     assert world.key(0).moments.destroyed_at
-    assert timedelta(days=31, hours=1) < world.key(0).moments.removed_at - world.key(0).moments.retired_at
+    assert (
+        timedelta(days=31, hours=1)
+        < world.key(0).moments.removed_at - world.key(0).moments.retired_at
+    )
     assert DAY

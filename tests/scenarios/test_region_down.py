@@ -51,7 +51,9 @@ def test_silence_neither_ends_nor_extends_a_lead():
     world.runs(days=3)
     world.up(EU)
     world.runs(days=1)
-    assert world.state.load_evidence("accounts").sighting(EU, world.key(1).kid).visible_since == before
+    assert (
+        world.state.load_evidence("accounts").sighting(EU, world.key(1).kid).visible_since == before
+    )
 
 
 def test_nothing_is_removed_while_a_signing_target_cannot_be_read():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from rotator.app.apply import apply
 from rotator.app.plan import make_plan
@@ -10,7 +11,7 @@ from rotator.app.token import TokenWanted, make_token
 from rotator.app.world import IssuerWorld, RegionPorts, World
 from rotator.domain.jwks import Jwks, parse
 from rotator.domain.keys import Key
-from rotator.domain.lifecycle import phase
+from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import IssuerPlan, Wait
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup
 from rotator.domain.signing import SigningDocument, parse_signing
@@ -31,7 +32,7 @@ DAY = timedelta(days=1)
 class Regions:
     """The world of one issuer, `accounts`."""
 
-    policy: Policy = Policy()
+    policy: Policy = field(default_factory=Policy)
     names: tuple[str, ...] = NAMES
     with_urls: bool = False
     with_jwks_url: bool = False
@@ -80,7 +81,7 @@ class Regions:
         assert state is not None
         return state
 
-    def phases(self) -> list[str]:
+    def phases(self) -> list[Phase]:
         """The phase of every key, oldest first."""
         return [phase(key) for key in self.remembered().keys]
 
@@ -117,9 +118,14 @@ class Regions:
         (wait,) = [wait for wait in self.plan().waiting if wait.kind == kind]
         return wait
 
-    def set_policy(self, **changes: object) -> None:
+    def until(self, wait: Wait) -> None:
+        """The moment comes at which a wait is over."""
+        assert wait.until is not None
+        self.clock.set(wait.until)
+
+    def set_policy(self, **changes: Any) -> None:
         """The operator edits the policy."""
-        self.policy = replace(self.policy, **changes)  # type: ignore[arg-type]
+        self.policy = replace(self.policy, **changes)
 
     def at(self) -> datetime:
         """The moment it is."""
@@ -127,7 +133,13 @@ class Regions:
 
     def _issuer(self) -> IssuerWorld:
         setups = tuple(
-            RegionSetup(name, f"memory://{name}/{JWKS}", f"memory://{name}/{SIGNING}", CacheLifetime(), self.with_urls)
+            RegionSetup(
+                name,
+                f"memory://{name}/{JWKS}",
+                f"memory://{name}/{SIGNING}",
+                CacheLifetime(),
+                self.with_urls,
+            )
             for name in self.names
         )
         url = "https://auth.example.com"
@@ -140,7 +152,9 @@ class Regions:
             )
             for name in self.names
         }
-        return IssuerWorld(setup, ports, self.keys, _url("jwks_url") if self.with_jwks_url else None)
+        return IssuerWorld(
+            setup, ports, self.keys, _url("jwks_url") if self.with_jwks_url else None
+        )
 
     def _edge(self, name: str) -> Edge:
         return Edge(lambda: self.regions[name].documents.get(JWKS), max_age=self.edge_age)

@@ -31,10 +31,24 @@ GOOD = render([own_entry(ONE.jwk), own_entry(TWO.jwk)])
 def document(*keys: Key) -> bytes:
     return render([own_entry(key.jwk) for key in keys])
 
-IDS = (
-    "good lacks-it lacks-another impostor twice dead foreign stale junk empty too-large redirect missing "
-    "throttled broken"
-).split()
+
+IDS = [
+    "good",
+    "lacks-it",
+    "lacks-another",
+    "impostor",
+    "twice",
+    "dead",
+    "foreign",
+    "stale",
+    "junk",
+    "empty",
+    "too-large",
+    "redirect",
+    "missing",
+    "throttled",
+    "broken",
+]
 
 
 @pytest.mark.parametrize(
@@ -43,10 +57,28 @@ IDS = (
         (200, GOOD, Verdict.PASS, Verdict.PASS, ""),
         (200, document(TWO), Verdict.FAIL, Verdict.FAIL, f"lacks {ONE.kid[:8]}"),
         (200, document(ONE), Verdict.FAIL, Verdict.PASS, f"lacks {TWO.kid[:8]}"),
-        (200, document(IMPOSTOR, TWO), Verdict.FAIL, Verdict.FAIL, f"serves other material as {ONE.kid[:8]}"),
+        (
+            200,
+            document(IMPOSTOR, TWO),
+            Verdict.FAIL,
+            Verdict.FAIL,
+            f"serves other material as {ONE.kid[:8]}",
+        ),
         (200, document(ONE, ONE, TWO), Verdict.FAIL, Verdict.FAIL, "more than once"),
-        (200, document(ONE, TWO, OTHER), Verdict.FAIL, Verdict.PASS, f"still serves {OTHER.kid[:8]}, which was removed"),
-        (200, document(ONE, TWO, made(5, "theirs")), Verdict.FAIL, Verdict.PASS, "serves theirs, a key that rotator does not own"),
+        (
+            200,
+            document(ONE, TWO, OTHER),
+            Verdict.FAIL,
+            Verdict.PASS,
+            f"still serves {OTHER.kid[:8]}, which was removed",
+        ),
+        (
+            200,
+            document(ONE, TWO, made(5, "theirs")),
+            Verdict.FAIL,
+            Verdict.PASS,
+            "serves theirs, a key that rotator does not own",
+        ),
         (200, document(ONE, TWO, made(6, "stale-but-ours")), Verdict.PASS, Verdict.PASS, ""),
         (200, b"<html>", Verdict.FAIL, Verdict.FAIL, "no key set: not JSON"),
         (200, b'{"keys":[]}', Verdict.FAIL, Verdict.FAIL, "lacks"),
@@ -76,7 +108,9 @@ def test_a_public_url(status, body, check, key, words):
 )
 def test_caching_headers_are_read(headers, age, max_age, stale):
     found = judge_http("https://u", 200, headers, GOOD, EXPECTED, FAST)
-    seconds = [None if v is None else v.total_seconds() for v in (found.age, found.max_age, found.stale)]
+    seconds = [
+        None if v is None else v.total_seconds() for v in (found.age, found.max_age, found.stale)
+    ]
     assert seconds == [age, max_age, stale]
     assert found.latency == FAST
 
@@ -86,7 +120,12 @@ def test_caching_headers_are_read(headers, age, max_age, stale):
     [
         (GOOD, EXPECTED, Verdict.PASS, ""),
         (None, EXPECTED, Verdict.FAIL, "the document does not exist"),
-        (None, Expected((), frozenset(), frozenset()), Verdict.UNKNOWN, "nothing was published yet"),
+        (
+            None,
+            Expected((), frozenset(), frozenset()),
+            Verdict.UNKNOWN,
+            "nothing was published yet",
+        ),
         (b"x" * (MAX_BYTES + 1), EXPECTED, Verdict.FAIL, "larger than 256 KiB"),
     ],
 )
@@ -107,5 +146,8 @@ def test_an_origin(body, expected, verdict, words):
 )
 def test_unknown_is_never_pass(verdicts, together):
     assert worst(verdicts) is together
-    look = Look(NOW, tuple(judge_origin("x", None, Expected((), frozenset(), frozenset())) for _ in verdicts))
+    look = Look(
+        NOW,
+        tuple(judge_origin("x", None, Expected((), frozenset(), frozenset())) for _ in verdicts),
+    )
     assert look.verdict is Verdict.UNKNOWN

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -56,19 +57,24 @@ def after() -> tuple[Inventory, datetime]:
 
 
 def plan_with(inventory: Inventory, *steps: Step) -> IssuerPlan:
-    return IssuerPlan(
-        issuer="accounts", lineage="", serial=1, steps=steps, waiting=(), findings=()
-    )
+    return IssuerPlan(issuer="accounts", lineage="", serial=1, steps=steps, waiting=(), findings=())
 
 
-def common(now: datetime) -> dict[str, object]:
+def common(now: datetime) -> dict[str, Any]:
     return {"n": 1, "reason": "", "reason_code": Reason.ROTATION_DUE, "not_before": now}
 
 
-def switch(inventory: Inventory, now: datetime, number: int = 1, region: str = US, generation: int = 99) -> Switch:
+def switch(
+    inventory: Inventory, now: datetime, number: int = 1, region: str = US, generation: int = 99
+) -> Switch:
     kid = inventory.state.keys[number].kid
     return Switch(
-        **common(now), kid=kid, region=region, standby=None, expected_etag=None, generation=generation
+        **common(now),
+        kid=kid,
+        region=region,
+        standby=None,
+        expected_etag=None,
+        generation=generation,
     )
 
 
@@ -130,11 +136,18 @@ def test_under_a_hold(after, kind):
     held = replace(inventory, state=replace(inventory.state, hold=hold))
     old, active = inventory.state.keys[0], inventory.state.keys[1]
     kids = tuple(k.kid for k in inventory.state.in_documents())
-    orders = {"region": US, "standby": None, "expected_etag": None, "generation": 99}
+    orders: dict[str, Any] = {
+        "region": US,
+        "standby": None,
+        "expected_etag": None,
+        "generation": 99,
+    }
     steps: dict[str, Step] = {
         "generate": Generate(**common(now), ref="accounts/9", generation=9, algorithm="ES256"),
         "switch": switch(inventory, now, number=2),
-        "remove": Remove(**common(now), kid=old.kid, region=US, keys=kids[1:], expected_etag=None, generation=99),
+        "remove": Remove(
+            **common(now), kid=old.kid, region=US, keys=kids[1:], expected_etag=None, generation=99
+        ),
         "destroy": Destroy(**common(now), kid=old.kid),
         "repair": RepairJwks(**common(now), region=US, keys=kids, expected_etag=None),
         "write_signing": WriteSigning(**common(now), kid=active.kid, **orders),
@@ -146,9 +159,14 @@ def test_removing_a_key_with_living_tokens(due, after):
     inventory, now = after
     old = inventory.state.keys[0]
     kids = tuple(k.kid for k in inventory.state.in_documents())
-    step = Remove(**common(now), kid=old.kid, region=US, keys=kids[1:], expected_etag=None, generation=99)
+    step = Remove(
+        **common(now), kid=old.kid, region=US, keys=kids[1:], expected_etag=None, generation=99
+    )
     assert invariants(inventory, now, step) == set()
-    assert invariants(inventory, now - 2 * DAY, replace(step, not_before=now - 2 * DAY)) == {"I5", "T4"}
+    assert invariants(inventory, now - 2 * DAY, replace(step, not_before=now - 2 * DAY)) == {
+        "I5",
+        "T4",
+    }
     early = replace(inventory, evidence=Evidence(issuer="accounts"))
     assert "T4" in invariants(early, now, step)
 
@@ -157,7 +175,9 @@ def test_removing_more_than_was_said(after):
     inventory, now = after
     old = inventory.state.keys[0]
     kids = tuple(k.kid for k in inventory.state.in_documents())
-    step = Remove(**common(now), kid=old.kid, region=US, keys=kids[2:], expected_etag=None, generation=99)
+    step = Remove(
+        **common(now), kid=old.kid, region=US, keys=kids[2:], expected_etag=None, generation=99
+    )
     assert {"I3", "I1", "I5"} <= invariants(inventory, now, step)
     nobody = replace(step, kid="nobody's", keys=kids)
     assert invariants(inventory, now, nobody) == {"I3"}
@@ -171,18 +191,25 @@ def test_going_on_with_a_removal_that_was_begun(after):
         inventory, state=inventory.state.with_key(begun), evidence=Evidence(issuer="accounts")
     )
     kids = tuple(k.kid for k in inventory.state.in_documents())
-    step = Remove(**common(now), kid=old.kid, region=US, keys=kids[1:], expected_etag=None, generation=99)
+    step = Remove(
+        **common(now), kid=old.kid, region=US, keys=kids[1:], expected_etag=None, generation=99
+    )
     assert "I5" not in invariants(unread, now, step)
 
 
 @pytest.mark.parametrize(("keys", "lost"), [((), {"I3 not empty"}), (None, {"I3 limit"})])
 def test_a_document_that_is_empty_or_too_large(after, keys, lost):
     inventory, now = after
-    full = tuple(k.kid for k in inventory.state.in_documents()) + tuple(f"accounts/{n}" for n in range(20, 30))
+    full = tuple(k.kid for k in inventory.state.in_documents()) + tuple(
+        f"accounts/{n}" for n in range(20, 30)
+    )
     makes = [
-        Generate(**common(now), ref=f"accounts/{n}", generation=n, algorithm="ES256") for n in range(20, 30)
+        Generate(**common(now), ref=f"accounts/{n}", generation=n, algorithm="ES256")
+        for n in range(20, 30)
     ]
-    write = WriteJwks(**common(now), region=US, keys=full if keys is None else keys, expected_etag=None)
+    write = WriteJwks(
+        **common(now), region=US, keys=full if keys is None else keys, expected_etag=None
+    )
     assert lost <= invariants(inventory, now, *makes, write)
 
 
@@ -200,19 +227,24 @@ def test_dropping_a_foreign_key(due):
     inventory, now = due
     without_first = replace(inventory.state, keys=inventory.state.keys[1:])
     theirs = replace(inventory, state=without_first)
-    step = RepairJwks(**common(now), region=US, keys=(inventory.state.keys[1].kid,), expected_etag=None)
+    step = RepairJwks(
+        **common(now), region=US, keys=(inventory.state.keys[1].kid,), expected_etag=None
+    )
     assert "I7" in invariants(theirs, now, step)
 
 
 def test_destroying_a_key_that_is_served_or_signs(after):
     inventory, now = after
-    old, active, standby = inventory.state.keys
+    old, active, _ = inventory.state.keys
     assert invariants(inventory, now, Destroy(**common(now), kid=old.kid)) == {"T5"}
     assert invariants(inventory, now, Destroy(**common(now), kid=active.kid)) == {"T5", "I2"}
     assert invariants(inventory, now, Destroy(**common(now), kid="nobody's")) == {"T5"}
     kids = tuple(k.kid for k in inventory.state.in_documents())
     gone = [
-        Remove(**common(now), kid=old.kid, region=r, keys=kids[1:], expected_etag=None, generation=99) for r in NAMES
+        Remove(
+            **common(now), kid=old.kid, region=r, keys=kids[1:], expected_etag=None, generation=99
+        )
+        for r in NAMES
     ]
     assert invariants(inventory, now, *gone, Destroy(**common(now), kid=old.kid)) == set()
 

@@ -16,7 +16,13 @@ from rotator.domain.evidence import (
 from rotator.domain.jwk import Algorithm, Jwk, OkpPublic
 from rotator.domain.keys import Key, LocalHandle, Moments
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup, Special, Verifier
-from rotator.domain.timing import lead, removal_delay, slowest_verifier, staleness, unbounded_verifiers
+from rotator.domain.timing import (
+    lead,
+    removal_delay,
+    slowest_verifier,
+    staleness,
+    unbounded_verifiers,
+)
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -25,7 +31,10 @@ EDGE = CacheLifetime(5 * MINUTE)
 
 def test_staleness_adds_the_layers():
     delay = staleness(Policy(), EDGE)
-    assert delay.explain() == "1 m propagation + 5 m edge cache + 2 h verifiers (none named) + 1 h margin"
+    assert (
+        delay.explain()
+        == "1 m propagation + 5 m edge cache + 2 h verifiers (none named) + 1 h margin"
+    )
     assert delay.total == 3 * HOUR + 6 * MINUTE
     assert delay.numbers()["verifier_cache_s"] == 7200
 

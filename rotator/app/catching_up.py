@@ -1,0 +1,64 @@
+"""A state behind the regions is brought up to them before anything is planned, with the key store's help (design I8)."""
+
+from rotator.app.execute import Run, save, staged_key
+from rotator.app.gather import gather, keep_evidence
+from rotator.app.journal import moment_lines
+from rotator.domain.evidence import Evidence
+from rotator.domain.jwk import Algorithm, EcPublic, OkpPublic, PublicKey, RsaPublic
+from rotator.domain.keys import Key
+from rotator.errors import StateBehind
+from rotator.jose.public import fits
+from rotator.planning.catching_up import caught_up, generation_seen, is_behind
+from rotator.ports import AuditEntry
+
+_BY_CURVE = {"P-256": Algorithm.ES256, "P-384": Algorithm.ES384, "P-521": Algorithm.ES512}
+
+
+def catch_up(run: Run) -> None:
+    """Believe the regions where they are ahead; where that cannot be done, say so and leave the state as it is.
+
+    What was seen before belongs to another history, so every lead and every wait for dead tokens starts now.
+    """
+    if not is_behind(run.inventory):
+        return
+    now, before = run.world.clock.now(), run.inventory.state
+    try:
+        after = caught_up(run.inventory, _stored_keys(run), now)
+    except StateBehind as error:
+        run.world.reporter.warn(f"{error.message}: {error.detail or error.hint}")
+        return
+    facts = {"from_generation": before.generation, "generation": after.generation}
+    entries = [
+        AuditEntry(now, run.issuer.name, "caught_up", facts),
+        *moment_lines(before, after, now),
+    ]
+    save(run, after, entries)
+    keep_evidence(run.world, Evidence(issuer=run.issuer.name))
+    run.inventory = gather(run.world, run.issuer, run.inventory.state)
+
+
+def _stored_keys(run: Run) -> list[Key]:
+    """The key store's keys, up to the generation that the regions carry, that the state does not know."""
+    known = {key.generation for key in run.inventory.state.keys}
+    found = []
+    for generation in range(1, generation_seen(run.inventory) + 1):
+        made = (
+            run.issuer.keys.find(run.issuer.name, generation) if generation not in known else None
+        )
+        if made:
+            algorithm = _algorithm(made.public, run.issuer.setup.policy.algorithm)
+            found.append(staged_key(run, generation, algorithm, made))
+    return found
+
+
+def _algorithm(public: PublicKey, preferred: Algorithm) -> Algorithm:
+    """The label a found key was published under: the policy's where it fits, else the usual one of its kind."""
+    if fits(public, preferred):
+        return preferred
+    match public:
+        case RsaPublic():
+            return Algorithm.RS256
+        case EcPublic(crv=crv):
+            return _BY_CURVE[crv]
+        case OkpPublic():
+            return Algorithm.EDDSA

@@ -1,0 +1,143 @@
+"""A state behind the regions: a backup was restored, or the state is gone (design I8).
+
+The regions are believed then: active is what `signing.json` says, every other served key counts as retired from now,
+one that is served nowhere as removed, and every lead starts now. Late is safe (design T10), so nothing is lost but time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.domain.inventory import Inventory, JwksRead, RegionView, SigningRead
+from rotator.domain.keys import Key, Moments
+from rotator.domain.lifecycle import wanted
+from rotator.domain.policy import Policy, RegionSetup
+from rotator.domain.signing import SigningDocument
+from rotator.domain.state import IssuerState, RegionRecord
+from rotator.errors import StateBehind
+
+
+def generation_seen(inventory: Inventory) -> int:
+    """The highest generation that any region's signing target carries, 0 when none carries one."""
+    documents = (inventory.views[r.name].signing_document() for r in inventory.setup.regions)
+    return max((document.generation for document in documents if document), default=0)
+
+
+def is_behind(inventory: Inventory) -> bool:
+    """Whether some region carries a later generation than the state."""
+    return generation_seen(inventory) > inventory.state.generation
+
+
+def caught_up(inventory: Inventory, stored: Sequence[Key], now: datetime) -> IssuerState:
+    """The state as the regions show it; `stored` are the key store's keys that the state does not know.
+
+    Raises StateBehind when a region cannot be read, or names a key that neither the state nor the store has.
+    """
+    state, setup = inventory.state, inventory.setup
+    documents = [_signing(region, inventory.views[region.name]) for region in setup.regions]
+    served = [_served(region, inventory.views[region.name]) for region in setup.regions]
+    latest = max(documents, key=lambda document: document.generation)
+    named = {document.active.kid for document in documents}
+    known = {key.kid: key for key in (*state.keys, *stored)}
+    unknown = sorted(named - known.keys())
+    if unknown or len(named) > 2:
+        raise StateBehind(
+            f"{setup.name}: the regions sign with {', '.join(k[:8] for k in unknown or sorted(named))}",
+            detail="neither the state nor the key store explains that",
+            hint="restore the latest export: rotator state import FILE",
+        )
+    revoked = {kid for document in documents for kid in document.revoked}
+    everywhere = frozenset(kid for kids in served for kid in kids)
+    seen = _Seen(latest.active.kid, frozenset(named), everywhere, frozenset(revoked))
+    keys = tuple(_as_seen(key, seen, setup.policy, now) for key in known.values())
+    return replace(
+        state,
+        generation=latest.generation,
+        signing_generation=latest.generation,
+        keys=tuple(sorted(keys, key=lambda key: key.generation)),
+        regions={
+            **state.regions,
+            **{
+                region.name: _record(region, inventory.views[region.name], kids, document)
+                for region, kids, document in zip(setup.regions, served, documents, strict=True)
+            },
+        },
+        intent=None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the regions show: who signs now, who else signs in some region, what is served, what is revoked."""
+
+    latest: str
+    named: frozenset[str]
+    served: frozenset[str]
+    revoked: frozenset[str]
+
+
+def _as_seen(key: Key, seen: _Seen, policy: Policy, now: datetime) -> Key:
+    moments = key.moments
+    if key.kid in seen.revoked:
+        return replace(key, moments=replace(moments, revoked_at=moments.revoked_at or now))
+    if key.kid in seen.named:
+        switching = len(seen.named) > 1 and key.kid == seen.latest
+        return _signing_now(key, policy, now, active=not switching)
+    if key.kid in seen.served:
+        retired = _signing_now(key, policy, now, active=True)
+        return replace(retired, moments=replace(retired.moments, retired_at=now))
+    if wanted(key):
+        return replace(key, moments=replace(moments, removal_started_at=now, removed_at=now))
+    return key
+
+
+def _signing_now(key: Key, policy: Policy, now: datetime, *, active: bool) -> Key:
+    before = key.moments
+    moments = Moments(
+        staged_at=before.staged_at,
+        published_at=before.published_at or now,
+        switch_started_at=before.switch_started_at or now,
+        activated_at=(before.activated_at or now) if active else None,
+    )
+    return replace(
+        key,
+        moments=moments,
+        max_token_lifetime=max(key.max_token_lifetime, policy.token_lifetime),
+        max_signer_stop=max(key.max_signer_stop, policy.signer_stop),
+    )
+
+
+def _signing(region: RegionSetup, view: RegionView) -> SigningDocument:
+    document = view.signing_document()
+    if document is None:
+        raise StateBehind(
+            f"{region.name}'s signing target cannot be read, and the state is older than the regions",
+            hint="run it again when every region answers",
+        )
+    return document
+
+
+def _served(region: RegionSetup, view: RegionView) -> tuple[str, ...]:
+    document = view.jwks_document()
+    if document is None:
+        raise StateBehind(
+            f"{region.name}'s JWKS cannot be read, and the state is older than the regions",
+            hint="run it again when every region answers",
+        )
+    return document.kids()
+
+
+def _record(
+    region: RegionSetup, view: RegionView, kids: tuple[str, ...], document: SigningDocument
+) -> RegionRecord:
+    """A region as it is found, taken for written by rotator; its store is proven again before the next write."""
+    return RegionRecord(
+        jwks_location=region.jwks_location,
+        jwks_etag=view.jwks.etag if isinstance(view.jwks, JwksRead) else None,
+        jwks_kids=kids,
+        signing_location=region.signing_location,
+        signing_etag=view.signing.etag if isinstance(view.signing, SigningRead) else None,
+        signing_body=view.signing.body.decode() if isinstance(view.signing, SigningRead) else None,
+        signing_kid=document.active.kid,
+        signing_generation=document.generation,
+    )

@@ -56,12 +56,13 @@ def build_world(
 ) -> World:
     """The world of the named issuers, of all when none is named; raises UsageError for an unknown name."""
     makers = _Makers(settings, clock, environ)
+    selected = tuple(makers.issuer(spec) for spec in _selected(settings, issuers))
     return World(
         clock=clock,
         state=makers.state(settings.state),
-        probe=LazyProbe(),
+        probe=_probe(selected),
         reporter=reporter,
-        issuers=tuple(makers.issuer(spec) for spec in _selected(settings, issuers)),
+        issuers=selected,
         config_digest=settings.digest,
         owner=f"{socket.gethostname()}:{os.getpid()}",
     )
@@ -160,18 +161,22 @@ def _access(spec: AwsSpec) -> "AwsAccess":
     )
 
 
-class LazyProbe:
-    """An HTTP probe that is imported at the first look."""
-
-    @cached_property
-    def _probe(self) -> Probe:
+def _probe(issuers: Sequence[IssuerWorld]) -> Probe:
+    """The probe, imported before any thread starts: two threads that import one library may see half of it."""
+    regions = [region for issuer in issuers for region in issuer.regions.values()]
+    if any(region.public_urls for region in regions) or any(i.jwks_url for i in issuers):
         from rotator.adapters.http_probe import HttpProbe
 
         return HttpProbe()
+    return NothingToProbe()
+
+
+class NothingToProbe:
+    """The probe of a configuration without URLs, which needs no HTTP library."""
 
     def get(self, url: str) -> HttpAnswer | NoAnswer:
-        """One look."""
-        return self._probe.get(url)
+        """No look."""
+        return NoAnswer(f"{url} is not in the configuration")
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """Carrying out the steps of one issuer, stage by stage: intent, effects side by side, read back, result (design §6).
 
 A crash at any point is finished by the next run: an intent is saved before the first effect of its stage, and what
-took effect is found again by reading. A step that fails stops the later stages of its issuer, never its own stage.
+took effect is found again by reading. A step that fails stops the later stages of its issuer, never its own stage;
+only new keys still go to the other regions (going into an uncertain state needs no wait, design §3).
 """
 
 import secrets
@@ -31,6 +32,7 @@ from rotator.domain.plan import (
     Retire,
     SigningStep,
     Step,
+    WriteJwks,
 )
 from rotator.domain.state import IssuerState
 from rotator.errors import InternalError, RotatorError, TargetConflict
@@ -53,14 +55,27 @@ class Run:
 
 
 def execute(run: Run, plan: IssuerPlan) -> list[StepResult]:
-    """Carry out the stages in order, up to and including the first that has a failure."""
+    """Carry out the stages in order; after a failure only what adds keys elsewhere, which nothing depends on."""
     results: list[StepResult] = []
+    broken: set[str | None] = set()
     for stage in stages(plan.steps):
-        done = _run_stage(run, [_bind(step, run.bound) for step in stage])
+        steps = [_bind(step, run.bound) for step in stage]
+        if broken:
+            steps = [s for s in steps if _place(s) not in broken and _only_adds(run, s)]
+        done = _run_stage(run, steps) if steps else []
         results.extend(done)
-        if any(result.error for result in done):
-            break
+        broken |= {_place(result.step) for result in done if result.error}
     return results
+
+
+def _only_adds(run: Run, step: Step) -> bool:
+    """A key made, or a document that loses nothing: a region that fails must not keep new keys from the others."""
+    if isinstance(step, WriteJwks):
+        document = run.inventory.views[step.region].jwks_document()
+        served = set(document.kids()) if document else set[str]()
+        known = {key.kid for key in run.inventory.state.keys}
+        return served <= set(step.keys) <= served | known
+    return isinstance(step, Generate)
 
 
 def stages(steps: Sequence[Step]) -> list[list[Step]]:

@@ -2,7 +2,7 @@
 
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import Destroy, Gate, Reason, Remove, Wait
+from rotator.domain.plan import Destroy, Gate, Reason, Remove, RepairJwks, Wait
 from rotator.planning.draft import Draft
 from rotator.planning.leads import is_warm
 from rotator.planning.removals import removal_of, unread_signing
@@ -111,7 +111,7 @@ def _kept_for_history(situation: Situation, draft: Draft, key: Key) -> bool:
 
 
 def _all_open(situation: Situation, draft: Draft, key: Key) -> bool:
-    """The gates that every removal shares: fresh reads everywhere, no hold."""
+    """The gates that every removal shares: fresh reads and sound documents everywhere, no hold."""
     unread = unread_signing(situation)
     if unread:
         words = f"{unread}'s signing target could not be read, so it may still sign with the key"
@@ -127,10 +127,28 @@ def _all_open(situation: Situation, draft: Draft, key: Key) -> bool:
             )
         )
         return False
+    unsound = _unsound(situation, draft)
+    if unsound:
+        region, code = unsound
+        words = f"{region}'s document is not known to be as it should be; nothing is removed meanwhile"
+        draft.wait(
+            Wait("remove", Gate.EVIDENCE, code, words, kid=key.kid, region=region, blocked=True)
+        )
+        return False
     if situation.held:
         draft.wait(Wait("remove", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid))
         return False
     return True
+
+
+def _unsound(situation: Situation, draft: Draft) -> tuple[str, Reason] | None:
+    """A region, other than one that joins, whose document could not be read or is being put back."""
+    waits = [(w.region, w.reason_code) for w in draft.waiting if w.kind == "write_jwks"]
+    repairs = [(s.region, s.reason_code) for s in draft.steps if isinstance(s, RepairJwks)]
+    for region, code in (*waits, *repairs):
+        if region and situation.state.record(region).jwks_kids:
+            return region, code
+    return None
 
 
 def destroy(situation: Situation, draft: Draft) -> None:

@@ -133,7 +133,6 @@ SITUATIONS: Final[dict[str, Callable[[Story], None]]] = {
     "a day passes": lambda story: story.pass_time(timedelta(days=1)),
     "89 days with runs now and then": lambda story: story.runs_now_and_then(89),
     "90 days pass without a run": lambda story: story.pass_time(timedelta(days=90)),
-    "100 days with runs now and then": lambda story: story.runs_now_and_then(100),
     "100 days of daily runs": lambda story: story.daily_runs(100),
     "90 days with runs now and then": lambda story: story.runs_now_and_then(90),
     "31 days with runs now and then": lambda story: story.runs_now_and_then(31),

@@ -9,7 +9,7 @@ from rotator.app.gather import gather, load_state
 from rotator.app.plan import make_plan, plan_of
 from rotator.app.reports import ApplyReport, StepResult
 from rotator.app.world import IssuerWorld, World
-from rotator.domain.inventory import Inventory, JwksRead, SigningRead
+from rotator.domain.inventory import Inventory, JwksRead, SigningRead, Unavailable
 from rotator.domain.plan import IssuerPlan, JwksStep, Plan, SigningStep, Step
 from rotator.errors import Declined, StalePlan, TargetConflict, UnsafePlan
 from rotator.planning.safety import check
@@ -49,8 +49,9 @@ def apply(
                 break
             on_plan(plan)
             done = _round(runs, plan)
-            results.extend(done)
-            if any(result.error for result in done) and not _only_conflicts(done):
+            again = _only_conflicts(done)
+            results.extend(result for result in done if not (again and result.error))
+            if not again and any(result.error for result in done):
                 break
     return ApplyReport(at=world.clock.now(), results=tuple(results), left=make_plan(world))
 
@@ -128,6 +129,8 @@ def _moved(inventory: Inventory, step: JwksStep | SigningStep) -> bool:
     if view is None or (step.expected_etag or "").startswith("@"):
         return view is None
     read = view.jwks if isinstance(step, JwksStep) else view.signing
+    if isinstance(read, Unavailable):  # nobody knows; the safety checker decides
+        return False
     return (read.etag if isinstance(read, JwksRead | SigningRead) else None) != step.expected_etag
 
 
@@ -186,5 +189,7 @@ def _decision(step: Step) -> tuple[object, ...]:
 
 
 def _only_conflicts(results: list[StepResult]) -> bool:
-    """Whether every failure is somebody else's write, which reading and planning again takes in."""
-    return all(result.error.code == TargetConflict.code for result in results if result.error)
+    """Whether something failed, and all of it on somebody else's write, which reading and planning again takes in."""
+    return any(result.error for result in results) and all(
+        result.error.code == TargetConflict.code for result in results if result.error
+    )

@@ -245,8 +245,7 @@ def save(run: Run, state: IssuerState, entries: list[AuditEntry]) -> None:
 def _result(run: Run, step: Step, outcome: Outcome) -> StepResult:
     kid = outcome.key.kid if outcome.key else getattr(step, "kid", None)
     error = outcome.error.diagnostics() if outcome.error else None
-    exit_code = outcome.error.exit_code if outcome.error else 0
-    return StepResult(issuer=run.issuer.name, step=step, kid=kid, error=error, exit_code=exit_code)
+    return StepResult(issuer=run.issuer.name, step=step, kid=kid, error=error)
 
 
 def _bind(step: Step, bound: dict[str, str]) -> Step:

@@ -20,7 +20,6 @@ class StepResult:
     step: Step
     kid: str | None
     error: Diagnostics | None = None
-    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,7 +130,9 @@ def _all_open(situation: Situation, draft: Draft, key: Key) -> bool:
     unsound = _unsound(situation, draft)
     if unsound:
         region, code = unsound
-        words = f"{region}'s document is not known to be as it should be; nothing is removed meanwhile"
+        words = (
+            f"{region}'s document is not known to be as it should be; nothing is removed meanwhile"
+        )
         draft.wait(
             Wait("remove", Gate.EVIDENCE, code, words, kid=key.kid, region=region, blocked=True)
         )

@@ -33,11 +33,12 @@ Older = Callable[[bytes], Fault]
 
 @dataclass(frozen=True)
 class Trouble:
-    """What the region does, to which requests, and what the plan must say about it beside the region's name."""
+    """What the region does, to which requests, what the plan says of it, and whether its leads start again (T1)."""
 
     fault: Fault | Older
     says: str
     when: Callable[[Request], bool] = lambda _: True
+    ends_leads: bool = False
 
 
 def is_jwks_read(request: Request) -> bool:
@@ -57,9 +58,9 @@ TROUBLES = {
     "answers 503": Trouble(Answer.s3_error(503, "SlowDown"), "503"),
     "answers 403": Trouble(Answer.s3_error(403, "AccessDenied"), "AccessDenied"),
     "speaks no HTTP": Trouble(Garbage(), "cannot read"),
-    "serves HTML": Trouble(served(b"<html>busy</html>"), "no key set", is_jwks_read),
-    "serves an empty set": Trouble(served(b'{"keys":[]}'), "lacks", is_jwks_read),
-    "serves an older document": Trouble(served, "lacks", is_jwks_read),
+    "serves HTML": Trouble(served(b"<html>busy</html>"), "no key set", is_jwks_read, True),
+    "serves an empty set": Trouble(served(b'{"keys":[]}'), "lacks", is_jwks_read, True),
+    "serves an older document": Trouble(served, "lacks", is_jwks_read, True),
 }
 
 
@@ -133,7 +134,12 @@ def test_a_region_is_down(scene: Scene, trouble: str) -> None:
     assert {name: place.signing(name) for name in REGIONS} == before, "something was switched"
     assert place.phases() == ["retired", "active", "published", "staged"]
     its_lead_starts_when_it_is_back(scene, new)
-    assert place.phases() == ["removed", "retired", "active", "published", "published"]
+    switched = ["removed", "retired", "active", "published", "published"]
+    not_yet = ["removed", "active", "published", "published"]
+    assert place.phases() == (not_yet if what.ends_leads else switched)
+    scene.clock.advance(2 * DAY)
+    place.ok("apply", "--yes")
+    assert place.phases() == switched
 
 
 def names_the_region(plan: dict[str, list[dict[str, list[dict[str, str]]]]], says: str) -> None:

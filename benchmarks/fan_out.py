@@ -71,7 +71,8 @@ def far(world: World) -> World:
     """The same world, with every document 100 ms away."""
     (issuer,) = world.issuers
     regions = {
-        name: RegionPorts(Far(ports.jwks), Far(ports.signing)) for name, ports in issuer.regions.items()
+        name: RegionPorts(Far(ports.jwks), Far(ports.signing))
+        for name, ports in issuer.regions.items()
     }
     return replace(world, issuers=(replace(issuer, regions=regions),))
 

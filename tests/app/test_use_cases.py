@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import jwt
 import pytest
@@ -13,7 +14,15 @@ from rotator.app.status import history, status
 from rotator.app.token import TokenWanted, key_by_prefix, make_token
 from rotator.app.verify import verify, wait_until_open
 from rotator.domain.evidence import Verdict
-from rotator.errors import NoSuchKey, NothingToSignWith, StateDamaged, TokenRefused, UsageError
+from rotator.errors import (
+    NoSuchKey,
+    NothingToSignWith,
+    StateDamaged,
+    StateError,
+    TokenRefused,
+    UsageError,
+)
+from tests.fakes.state import MemoryState
 from tests.fakes.targets import Fault
 from tests.scenarios.world import DAY, JWKS, SIGNING, Regions
 
@@ -164,7 +173,7 @@ class TestVerify:
 
         report = wait_until_open(world.world(), timedelta(minutes=5), on_report=mended)
         assert report.gate_open
-        assert [round((a - b).total_seconds()) for a, b in zip(told, told[1:], strict=False)] == [
+        assert [round((a - b).total_seconds()) for a, b in pairwise(told)] == [
             1,
             2,
         ]
@@ -208,9 +217,7 @@ class TestStatus:
 
 class TestEvidenceThatCannotBeKept:
     def test_the_run_goes_on_and_says_so(self, world):
-        from rotator.errors import StateError
-
-        class Full(type(world.state)):  # type: ignore[misc]
+        class Full(MemoryState):
             def save_evidence(self, evidence):
                 raise StateError("the disk is full")
 

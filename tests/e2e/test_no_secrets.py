@@ -95,7 +95,9 @@ class Life:
 def life(request: pytest.FixtureRequest, tmp_path: Path) -> Life:
     clock = FakeClock()
     environ = {"ROTATOR_KEY_PASSPHRASE": PASSPHRASE, "TZ": "UTC"}
-    place = Place(tmp_path / "place", file_config(algorithm=request.param, rsa_bits=2048), clock, environ)
+    place = Place(
+        tmp_path / "place", file_config(algorithm=request.param, rsa_bits=2048), clock, environ
+    )
     life = Life(place, clock)
     life.secrets.add_text("passphrase", PASSPHRASE)
     life.secrets.add_text("wrong passphrase", OTHER_PASSPHRASE)

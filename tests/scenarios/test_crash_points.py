@@ -155,9 +155,13 @@ def counts(world: Regions) -> tuple[int, int]:
 def crash(world: Regions, point: str, when: str) -> None:
     """A run that is killed at a point, at its end where it does not come to that point."""
     points = Failpoints(die, fatal=point, when=when, reads=True)
-    with pytest.raises(KilledError):
+
+    def doomed() -> None:
         apply(points.wrap(world.world()))
         die()
+
+    with pytest.raises(KilledError):
+        doomed()
 
 
 def check_at_once(world: Regions, when: str) -> None:

@@ -52,15 +52,16 @@ $(BIN)/python: | .make/python
 	@echo "Creating .venv"
 	@$(PYTHON) -m venv .venv
 
+# The locks are whole, so nothing is resolved: pip would look past the pins for a newer release of an extra.
 .make/runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	@echo "Installing rotator and what it needs into .venv"
-	@$(BIN)/python $(PIP) --require-hashes -r requirements/runtime.txt
+	@$(BIN)/python $(PIP) --no-deps --require-hashes -r requirements/runtime.txt
 	@$(BIN)/python $(PIP) $(THIS_PACKAGE)
 	@touch $@
 
 .make/dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	@echo "Installing rotator and the tools that check it into .venv"
-	@$(BIN)/python $(PIP) --require-hashes -r requirements/dev.txt
+	@$(BIN)/python $(PIP) --no-deps --require-hashes -r requirements/dev.txt
 	@$(BIN)/python $(PIP) $(THIS_PACKAGE)
 	@touch $@ .make/runtime
 

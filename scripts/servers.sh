@@ -47,7 +47,7 @@ ministack() {
     echo "Installing ministack into .venv-ministack"
     if .venv/bin/python -m venv .venv-ministack >"$failures" 2>&1 &&
         .venv-ministack/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
-            --require-hashes -r requirements/ministack.txt >>"$failures" 2>&1; then
+            --no-deps --require-hashes -r requirements/ministack.txt >>"$failures" 2>&1; then
         touch "$stamps/ministack"
     else
         left_out "ministack (pip failed)"

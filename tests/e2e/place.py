@@ -119,14 +119,14 @@ class Place:
             env={**os.environ, **self.environ},
         )
 
-    def keys(self) -> list[dict[str, Any]]:
+    def history(self) -> list[dict[str, Any]]:
         """Every key there ever was, as `history` tells it, oldest first."""
         (issuer,) = self.json("history")["issuers"]
         keys: list[dict[str, Any]] = issuer["keys"]
         return keys
 
     def phases(self) -> list[str]:
-        return [key["phase"] for key in self.keys()]
+        return [key["phase"] for key in self.history()]
 
     def token(self, region: str, *words: str) -> str:
         """A token of a signer in the region, by the real command."""
@@ -155,7 +155,7 @@ class Place:
 
 def moment(text: str) -> datetime:
     """A moment as rotator prints it."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
 
 
 def file_config(regions: tuple[str, ...] = REGIONS, **policy: object) -> Config:

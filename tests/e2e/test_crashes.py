@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -50,9 +49,7 @@ class Case:
 
 
 @pytest.fixture(scope="module", params=APPLIES)
-def case(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Case]:
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     *before, now = APPLIES[request.param]
     template = tmp_path_factory.mktemp("crash") / "before"
     place = Place(template, file_config())
@@ -62,7 +59,7 @@ def case(
     undisturbed = Place(template.with_name("undisturbed"), file_config(), FakeClock(now))
     shutil.copytree(template, undisturbed.folder, dirs_exist_ok=True)
     points = rehearse(undisturbed, now)
-    yield Case(template, now, points, undisturbed.phases(), len(undisturbed.pems()))
+    return Case(template, now, points, undisturbed.phases(), len(undisturbed.pems()))
 
 
 def rehearse(place: Place, now: datetime) -> list[str]:
@@ -129,7 +126,7 @@ def the_next_run_finishes(place: Place, case: Case, after: str) -> None:
     assert applied.code == 0, (after, applied)
     assert place.phases() == case.phases, after
     assert len(place.pems()) == case.pems, after
-    kept = {str(key["generation"]) for key in place.keys() if key["phase"] != "removed"}
+    kept = {str(key["generation"]) for key in place.history() if key["phase"] != "removed"}
     assert place.pems().keys() == kept, after
     place.ok("audit", "--verify")
     assert "nobody held it" in place.ok("state", "unlock"), after
@@ -170,5 +167,5 @@ def test_a_destroyed_key_is_gone_under_every_name(tmp_path: Path) -> None:
         clock.advance(days * DAY)
         place.ok("apply", "--yes")
     assert place.phases() == ["removed", "active", "published"]
-    kept = {f"{key['generation']}.pem" for key in place.keys() if key["phase"] != "removed"}
+    kept = {f"{key['generation']}.pem" for key in place.history() if key["phase"] != "removed"}
     assert {path.name for path in first.parent.iterdir()} == kept

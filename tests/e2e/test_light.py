@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -81,7 +82,7 @@ def far_world(regions: int) -> World:
     stores = {name: MemoryRegion(name) for name in names}
     probe = FarProbe(clock)
     for name, store in stores.items():
-        probe.serve(f"https://{name}/", lambda store=store: store.documents.get("jwks"))
+        probe.serve(f"https://{name}/", partial(store.documents.get, "jwks"))
     setups = tuple(RegionSetup(name, f"{name}/jwks", f"{name}/signing") for name in names)
     ports = {
         name: RegionPorts(

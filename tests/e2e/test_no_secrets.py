@@ -152,7 +152,7 @@ def with_trouble(life: Life) -> None:
 
 
 def every_token(life: Life) -> None:
-    for key in life.place.keys():
+    for key in life.place.history():
         life.run(f"token {ISSUER} --region us-east-1 --kid={key['kid']}")
     life.run(TOKEN_LINES[0])
 

@@ -7,7 +7,7 @@ nothing is switched or removed, and the others get the new key.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -100,7 +100,7 @@ def scene(
     s3_place: Callable[..., Place],
     seaweedfs_endpoint: S3Endpoint,
     faulty_proxy: Callable[[S3Endpoint], tuple[FaultyProxy, S3Endpoint]],
-) -> Iterator[Scene]:
+) -> Scene:
     """On day 0 the first keys, on day 91 a switch, now day 185: months late, with a second standby wanted."""
     proxies = {name: faulty_proxy(seaweedfs_endpoint) for name in REGIONS}
     place = s3_place(*(endpoint for _, endpoint in proxies.values()))
@@ -115,7 +115,7 @@ def scene(
     clock.advance(94 * DAY)
     place.policy(standby_keys=2)
     place.wiring = Hurried()
-    yield Scene(place, proxies[BROKEN][0], clock, first)
+    return Scene(place, proxies[BROKEN][0], clock, first)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
@@ -156,7 +156,7 @@ def names_the_region(plan: dict[str, list[dict[str, list[dict[str, str]]]]], say
 
 def others_have_the_new_key(place: Place) -> str:
     """The kid of the new standby, which every other region serves."""
-    new: str = place.keys()[-1]["kid"]
+    new: str = place.history()[-1]["kid"]
     for name in OTHERS:
         assert new in key_set(place.jwks(name) or b"")
     return new

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing.synchronize import Barrier
@@ -74,7 +74,7 @@ def agree_on_it(codes: list[int | None], answers: list[dict[str, object]]) -> No
 
 
 def state_and_documents_agree(place: Place, phases: list[str]) -> None:
-    keys = place.keys()
+    keys = place.history()
     assert [key["phase"] for key in keys] == phases
     assert place.pems().keys() == {str(key["generation"]) for key in keys}
     bodies = {place.jwks(name) for name in REGIONS}
@@ -95,7 +95,7 @@ SITUATIONS = {"first run": timedelta(), "switch due": 91 * DAY}
 """Situations in which both have work: how far ahead of the last run, if any, the clock is."""
 
 
-def rounds(makers: list[Callable[[], Place]], ahead: timedelta) -> None:
+def rounds(makers: Sequence[Callable[[], Place]], ahead: timedelta) -> None:
     """A race in each place; both endings of the one who lost must have been seen."""
     codes: list[int | None] = []
     for make in makers:

@@ -108,7 +108,7 @@ class Year:
 
     def removed_exactly_when_due(self) -> int:
         """Assert that each key left in the first run at or after its T4; how many left."""
-        keys = [key for key in self.place.keys() if key["removed_at"]]
+        keys = [key for key in self.place.history() if key["removed_at"]]
         for key in keys:
             due = moment(key["retired_at"]) + REMOVAL
             assert moment(key["removed_at"]) >= due, key
@@ -122,7 +122,7 @@ class Year:
         phases = place.phases()
         assert gone >= 3
         assert phases == ["removed"] * gone + ["retired"] * (4 - gone) + ["active", "published"]
-        kept = {str(key["generation"]) for key in place.keys() if key["phase"] != "removed"}
+        kept = {str(key["generation"]) for key in place.history() if key["phase"] != "removed"}
         assert place.pems().keys() == kept
         assert len({place.jwks(name) for name in REGIONS}) == 1, "the regions do not agree"
         assert place.run("status").code == 0

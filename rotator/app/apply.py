@@ -36,6 +36,7 @@ def apply(
     if asked and not asked.due:
         return ApplyReport(at=world.clock.now(), results=(), left=asked)
     results: list[StepResult] = []
+    conflicts: list[StepResult] = []
     with lease_of(world) as lease:
         for _ in range(ROUNDS):
             runs = [prepare(world, issuer, lease) for issuer in world.issuers]
@@ -46,14 +47,16 @@ def apply(
                 )
             asked = None
             if not plan.due:
+                conflicts = []
                 break
             on_plan(plan)
             done = _round(runs, plan)
-            again = _only_conflicts(done)
-            results.extend(result for result in done if not (again and result.error))
-            if not again and any(result.error for result in done):
+            failed = [result for result in done if result.error]
+            conflicts = failed if _only_conflicts(failed) else []
+            results.extend(result for result in done if result not in conflicts)
+            if failed and not conflicts:
                 break
-    return ApplyReport(at=world.clock.now(), results=tuple(results), left=make_plan(world))
+    return ApplyReport(at=world.clock.now(), results=(*results, *conflicts), left=make_plan(world))
 
 
 def apply_saved(world: World, plan: Plan) -> ApplyReport:
@@ -189,7 +192,5 @@ def _decision(step: Step) -> tuple[object, ...]:
 
 
 def _only_conflicts(results: list[StepResult]) -> bool:
-    """Whether something failed, and all of it on somebody else's write, which reading and planning again takes in."""
-    return any(result.error for result in results) and all(
-        result.error.code == TargetConflict.code for result in results if result.error
-    )
+    """Whether every failure is somebody else's write, which reading and planning again takes in."""
+    return all(result.error.code == TargetConflict.code for result in results if result.error)

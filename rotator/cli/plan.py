@@ -46,7 +46,9 @@ def command(
         )
     run = session(ctx)
     world = run.world(feasible=True)
-    plan = make_plan(world, at=moment("--at", at, world.clock.now()), refresh=refresh)
+    then = moment("--at", at, world.clock.now())
+    with run.looking():
+        plan = make_plan(world, at=then, refresh=refresh)
     if out:
         write_private(out, plan_json.text(plan))
     if json:

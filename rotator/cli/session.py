@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from rotator.app.world import World
+from rotator.cli.patience import patience
 from rotator.cli.reporter import JsonReporter, TextReporter
 from rotator.errors import UsageError
 from rotator.ports import Clock, Reporter
@@ -50,6 +52,12 @@ class Session:
         if self.json_logs:
             return JsonReporter(sys.stderr, self.clock, shown)
         return TextReporter(sys.stderr, shown)
+
+    def looking(self) -> AbstractContextManager[None]:
+        """Shows that something is going on where looking at the regions takes a while."""
+        shown = sys.stderr.isatty() and not (self.quiet or self.json_logs)
+        plain = bool(self.environ.get("NO_COLOR"))
+        return patience(sys.stderr, "looking at the regions", shown=shown and not plain)
 
     def settings(self) -> "Settings":
         """The configuration; raises ConfigError with every problem in it."""

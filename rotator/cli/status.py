@@ -35,7 +35,8 @@ def command(
     world = run.world(feasible=False)
     regions = tuple(region or ())
     check_regions(world, regions)
-    report = status(world, refresh=refresh)
+    with run.looking():
+        report = status(world, refresh=refresh)
     shown = narrowed(report, regions) if regions else report
     if json:
         print_document(json_out.status_document(shown))

@@ -82,7 +82,8 @@ def _look(
         report = wait_until_open(world, deadline, regions=regions, as_of=then, on_report=tell)
         samples -= 1
     else:
-        report = verify(world, regions=regions, as_of=then)
+        with run.looking():
+            report = verify(world, regions=regions, as_of=then)
         samples -= 1
     while samples and report.gate_open:
         report = verify(world, regions=regions, as_of=then)

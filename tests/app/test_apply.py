@@ -84,7 +84,10 @@ class TestTrouble:
     def test_conflicts_without_end_are_left_to_the_next_run(self):
         world = due_switch()
         world.signings[EU].next_writes = [Fault.CONFLICT] * 50
-        world.apply()
+        report = world.apply()
+        assert {result.error.code for result in report.failed if result.error} == {
+            "E_TARGET_CONFLICT"
+        }
         assert world.phases() == ["active", "published", "published"]
         assert "switch" in {step.kind for step in world.plan().steps}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tests.adapters.aws_profiles import aws_environment
 from tests.e2e.place import REGIONS, Bucket, Config, Place, file_config, s3_config
 from tests.servers.s3 import Credentials, S3Endpoint
 
+_numbers = itertools.count(1)
 MakeS3Place = Callable[..., Place]
 
 
@@ -34,19 +36,38 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Credential
     return use
 
 
+@pytest.fixture(scope="session")
+def bucket_names() -> Callable[[S3Endpoint], Mapping[str, str]]:
+    """A bucket for each region, made once in a store: a store of the tests has room for some hundred buckets."""
+    made: dict[str, dict[str, str]] = {}
+
+    def names(store: S3Endpoint) -> Mapping[str, str]:
+        if store.url not in made:
+            made[store.url] = {name: store.make_bucket(f"e2e-{name}") for name in REGIONS}
+        return made[store.url]
+
+    return names
+
+
 @pytest.fixture
 def s3_place(
     tmp_path: Path,
     aws: Callable[[Credentials], None],
-    new_bucket: Callable[[S3Endpoint, str], str],
+    bucket_names: Callable[[S3Endpoint], Mapping[str, str]],
 ) -> MakeS3Place:
-    """Make a place whose three regions are buckets: `s3_place(endpoint, …)`, one endpoint for each or for all."""
+    """Make a place whose three regions are buckets of a store: `s3_place(store)`, each behind an endpoint if given."""
 
-    def make(*endpoints: S3Endpoint, name: str = "place", **policy: object) -> Place:
-        aws(endpoints[0].credentials)
-        each = endpoints if len(endpoints) > 1 else endpoints * len(REGIONS)
+    def make(
+        store: S3Endpoint,
+        endpoints: tuple[S3Endpoint, ...] = (),
+        name: str = "place",
+        **policy: object,
+    ) -> Place:
+        aws(store.credentials)
+        folder = f"place-{next(_numbers)}"
+        each = endpoints or (store,) * len(REGIONS)
         buckets = {
-            region: Bucket(endpoint, new_bucket(endpoint, region))
+            region: Bucket(endpoint, bucket_names(store)[region], folder)
             for region, endpoint in zip(REGIONS, each, strict=True)
         }
         config: Config = s3_config(buckets, **policy)

@@ -42,10 +42,11 @@ class Ran:
 
 @dataclass(frozen=True)
 class Bucket:
-    """Where a region's two documents lie: an endpoint as rotator reaches it, and a bucket there."""
+    """Where a region's two documents lie: an endpoint as rotator reaches it, a bucket there, a folder in that."""
 
     endpoint: S3Endpoint
     name: str
+    folder: str
 
     @cached_property
     def client(self) -> S3Client:
@@ -182,9 +183,9 @@ def _file_region(name: str) -> Config:
 
 
 def _s3_region(bucket: Bucket) -> Config:
-    endpoints = {"s3": bucket.endpoint.url}
+    endpoints, public = {"s3": bucket.endpoint.url}, f"{bucket.folder}/{{issuer}}"
     return {
         "aws": {"region": bucket.endpoint.region, "profile": "tests", "endpoints": endpoints},
-        "jwks": {"kind": "s3", "bucket": bucket.name, "key": "{issuer}/jwks.json"},
-        "signing": {"kind": "s3", "bucket": bucket.name, "key": "private/{issuer}/signing.json"},
+        "jwks": {"kind": "s3", "bucket": bucket.name, "key": f"{public}/jwks.json"},
+        "signing": {"kind": "s3", "bucket": bucket.name, "key": f"private/{public}/signing.json"},
     }

@@ -103,7 +103,7 @@ def scene(
 ) -> Scene:
     """On day 0 the first keys, on day 91 a switch, now day 185: months late, with a second standby wanted."""
     proxies = {name: faulty_proxy(seaweedfs_endpoint) for name in REGIONS}
-    place = s3_place(*(endpoint for _, endpoint in proxies.values()))
+    place = s3_place(seaweedfs_endpoint, tuple(endpoint for _, endpoint in proxies.values()))
     clock = FakeClock(START)
     place.clock = clock
     place.ok("apply", "--yes")

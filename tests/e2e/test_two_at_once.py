@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -37,9 +38,16 @@ class LaterClock(SystemClock):
         return super().now() + self._ahead
 
 
-def contender(folder: Path, config: dict[str, object], ahead: timedelta, start: Barrier) -> None:
+def contender(
+    folder: Path,
+    config: dict[str, object],
+    aws: dict[str, str],
+    ahead: timedelta,
+    start: Barrier,
+) -> None:
     """One of the two; its exit code is rotator's, its answer lies beside the configuration."""
     name = multiprocessing.current_process().name
+    os.environ.update(aws)  # the server was forked off before this test had its credentials
     place = Place(folder, config, LaterClock(ahead))
     start.wait(30)
     ran = place.run("apply", "--yes", "--json")
@@ -50,7 +58,8 @@ def contender(folder: Path, config: dict[str, object], ahead: timedelta, start: 
 def race(place: Place, ahead: timedelta) -> list[int | None]:
     """Start two together and look at how they ended; their exit codes."""
     start = SERVER.Barrier(2)
-    arguments = (place.folder, place.config, ahead, start)
+    aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    arguments = (place.folder, place.config, aws, ahead, start)
     names = ("left", "right")
     both = [SERVER.Process(target=contender, args=arguments, name=name) for name in names]
     for process in both:

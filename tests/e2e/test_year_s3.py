@@ -34,7 +34,7 @@ def test_a_year_in_buckets(s3_place: Callable[..., Place], time_machine: Minista
 def dates_follow(place: Place, clock: FakeClock) -> None:
     """The server's clock really was moved: what it wrote last is months younger than the first day of the year."""
     bucket = place.buckets[REGIONS[0]]
-    head = bucket.client.head_object(Bucket=bucket.name, Key="accounts/jwks.json")
+    head = bucket.client.head_object(Bucket=bucket.name, Key=f"{bucket.folder}/accounts/jwks.json")
     assert timedelta() <= clock.now() - head["LastModified"] < 60 * DAY
     assert head["CacheControl"] == "public, max-age=300"
     assert head["ContentType"] == "application/jwk-set+json"

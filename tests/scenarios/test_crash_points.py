@@ -116,7 +116,7 @@ def test_a_crash_at_any_call_is_finished_by_the_next_run(name: str, when: str) -
     whole = undisturbed(name)
     for point in whole.points[when]:
         world = led_up(name)
-        crash(world, point, when)
+        assert point in crash(world, point, when)
         check_at_once(world, f"killed {when} {point}")
         world.state.break_lease()  # what the state store does by itself once it sees the holder gone
         world.clock.advance(timedelta(minutes=1))
@@ -152,8 +152,8 @@ def counts(world: Regions) -> tuple[int, int]:
     return len(world.keys.made), len(world.keys.destroyed)
 
 
-def crash(world: Regions, point: str, when: str) -> None:
-    """A run that is killed at a point, at its end where it does not come to that point."""
+def crash(world: Regions, point: str, when: str) -> list[str]:
+    """A run that is killed at a point, at its end where it does not come to that point; the points it passed."""
     points = Failpoints(die, fatal=point, when=when, reads=True)
 
     def doomed() -> None:
@@ -162,6 +162,7 @@ def crash(world: Regions, point: str, when: str) -> None:
 
     with pytest.raises(KilledError):
         doomed()
+    return points.passed
 
 
 def check_at_once(world: Regions, when: str) -> None:

@@ -36,7 +36,7 @@ def _started(stream: TextIO, words: str) -> "Progress":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    bar = Progress(*columns, console=Console(file=stream), transient=True)
+    bar = Progress(*columns, console=Console(file=stream, force_terminal=True), transient=True)
     bar.add_task(words, total=None)
     bar.start()
     return bar

@@ -107,19 +107,21 @@ class LaggingSigner:
 
     def sign(self, now: datetime, origin: str) -> Issued | None:
         """The longest token that it may still sign; None when it must have stopped."""
+        if self._read_at is None or not self._orders:
+            return None
         match self._orders:
             case {
                 "active": {"kid": str(kid), "alg": str(alg), "key": {"path": str(path)}},
-                "stop_after_s": float(stop),
-                "max_token_lifetime_s": float(longest),
+                "stop_after_s": int(stop) | float(stop),
+                "max_token_lifetime_s": int(longest) | float(longest),
             }:
-                if self._read_at is None or now - self._read_at > timedelta(seconds=stop):
+                if now - self._read_at > timedelta(seconds=stop):
                     return None
                 claims = {"iss": URL, "iat": now, "exp": now + timedelta(seconds=longest)}
                 text = jwt.encode(claims, self._key(path), algorithm=alg, headers={"kid": kid})
                 return issued(text, origin)
             case _:
-                return None
+                raise AssertionError(f"no signer understands {self._orders}")
 
     def _key(self, path: str) -> EllipticCurvePrivateKey:
         if path not in self._opened:

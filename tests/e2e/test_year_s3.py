@@ -27,6 +27,7 @@ def test_a_year_in_buckets(s3_place: Callable[..., Place], time_machine: Minista
     year.live(days=400)
 
     assert year.verifiers.refused == []
+    assert year.verifiers.checked > 100_000
     year.ends_well()
     dates_follow(place, clock)
 

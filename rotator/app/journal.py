@@ -113,14 +113,18 @@ def _finish_one(
     if outcome.key is not None and state.key(outcome.key.kid) is None:
         return replace(state, keys=(*state.keys, outcome.key))
     if outcome.view is not None and isinstance(step, JwksStep | SigningStep):
-        record = _recorded(state.record(step.region), setup, step, outcome.view)
+        record = _recorded(state.record(step.region), setup, step, outcome.view, now)
         return state.with_record(step.region, record)
     key = state.key(step.kid) if isinstance(step, Destroy) else None
     return state.with_key(advance(key, Event.DESTROY, now)) if key else state
 
 
 def _recorded(
-    record: RegionRecord, setup: IssuerSetup, step: JwksStep | SigningStep, view: RegionView
+    record: RegionRecord,
+    setup: IssuerSetup,
+    step: JwksStep | SigningStep,
+    view: RegionView,
+    now: datetime,
 ) -> RegionRecord:
     region = setup.region(step.region)
     if isinstance(step, JwksStep) and isinstance(view.jwks, JwksRead):
@@ -138,6 +142,7 @@ def _recorded(
             signing_etag=view.signing.etag,
             signing_body=view.signing.body.decode(),
             signing_kid=step.kid,
+            signing_since=record.signing_since if record.signing_kid else now,
             signing_generation=step.generation,
             signing_location=region.signing_location if region else record.signing_location,
         )

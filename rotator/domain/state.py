@@ -25,7 +25,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionRecord:
-    """What rotator last wrote in a region, and where; `proven` once the store was seen to honour ETags."""
+    """What rotator last wrote in a region, and where.
+
+    `proven` once the store was seen to honour ETags; `signing_since` when the region got its first signing target.
+    """
 
     jwks_location: str = ""
     jwks_etag: str | None = None
@@ -34,6 +37,7 @@ class RegionRecord:
     signing_etag: str | None = None
     signing_body: str | None = None
     signing_kid: str | None = None
+    signing_since: datetime | None = None
     signing_generation: int = 0
     proven: bool = False
 

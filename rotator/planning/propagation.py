@@ -7,7 +7,7 @@ certain one does. Used by the safety checker and by `status`; the planner works 
 from datetime import datetime
 from enum import StrEnum
 
-from rotator.domain.inventory import Inventory
+from rotator.domain.inventory import Absent, Inventory
 from rotator.domain.keys import Key
 from rotator.domain.policy import RegionSetup
 from rotator.domain.timing import staleness
@@ -52,6 +52,8 @@ def signature(key: Key, region: RegionSetup, inventory: Inventory, now: datetime
         return Certainty.OMNIPRESENT
     if not key.ever_signed or key.moments.removal_started_at:
         return Certainty.HIDDEN
+    if joined_later(region.name, key, inventory):
+        return Certainty.HIDDEN
     away = inventory.evidence.sighting(region.name, key.kid).away_since
     if away is None:
         return Certainty.RUMOURED if key.moments.activated_at is None else Certainty.UNRETENTIVE
@@ -59,6 +61,15 @@ def signature(key: Key, region: RegionSetup, inventory: Inventory, now: datetime
     if key.moments.retired_at is None:
         stop = max(stop, inventory.setup.policy.signer_stop)
     return Certainty.HIDDEN if away + stop <= now else Certainty.UNRETENTIVE
+
+
+def joined_later(region: str, key: Key, inventory: Inventory) -> bool:
+    """Whether a region has no orders yet, or got its first ones after every other region had left the key."""
+    record, view = inventory.state.record(region), inventory.views.get(region)
+    if not record.signing_kid:
+        return view is not None and isinstance(view.signing, Absent)
+    retired = key.moments.retired_at
+    return bool(retired and record.signing_since and retired <= record.signing_since)
 
 
 def _leaving(key: Key, gate: str, inventory: Inventory, now: datetime) -> Certainty:

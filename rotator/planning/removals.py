@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.domain.inventory import Unavailable
+from rotator.domain.inventory import Absent, Unavailable
 from rotator.domain.keys import Key
 from rotator.domain.timing import Delay, removal_delay
 from rotator.planning.situation import Situation
@@ -21,8 +21,10 @@ class Removal:
 def removal_of(situation: Situation, key: Key) -> Removal:
     """T4 with the region that holds it up, if any. A region that left the configuration still counts."""
     delay = removal_delay(situation.policy, key)
-    last: datetime | None = None
+    last = key.moments.retired_at
     for region in signing_regions(situation):
+        if not _may_have_signed(situation, region, key):
+            continue
         away = situation.sighting(region, key).away_since
         if away is None:
             return Removal(None, region, delay)
@@ -42,3 +44,12 @@ def unread_signing(situation: Situation) -> str | None:
 def signing_regions(situation: Situation) -> tuple[str, ...]:
     """Every region that signs or may still sign: the configured ones and those that left."""
     return (*(region.name for region in situation.setup.regions), *situation.left_regions())
+
+
+def _may_have_signed(situation: Situation, region: str, key: Key) -> bool:
+    """Not where a region joined after the key was retired, or has no signing target yet (design §3)."""
+    record, view = situation.state.record(region), situation.views.get(region)
+    if record.signing_kid is None:
+        return view is None or not isinstance(view.signing, Absent)
+    retired, since = key.moments.retired_at, record.signing_since
+    return retired is None or since is None or since < retired

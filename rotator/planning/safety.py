@@ -26,7 +26,7 @@ from rotator.domain.plan import (
     WriteJwks,
     WriteSigning,
 )
-from rotator.planning.propagation import Certainty, publication, signature
+from rotator.planning.propagation import Certainty, joined_later, publication, signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +170,14 @@ def _has_live_tokens(key: Key, world: _World) -> bool:
     policy, state = world.inventory.setup.policy, world.inventory.state
     names = {r.name for r in world.inventory.setup.regions}
     names |= {name for name, record in state.regions.items() if record.signing_kid}
+    names -= {name for name in names if joined_later(name, key, world.inventory)}
     last = [world.inventory.evidence.sighting(name, key.kid).away_since for name in names]
-    if any(moment is None for moment in last):
+    known = [moment for moment in (*last, key.moments.retired_at) if moment]
+    if None in last or not known:
         return True
     stop = key.max_signer_stop + key.max_token_lifetime
-    dead = (
-        max(m for m in last if m)
-        + stop
-        + policy.leeway
-        + policy.max_clock_drift
-        + policy.safety_margin
-    )
-    return world.now < dead
+    slack = policy.leeway + policy.max_clock_drift + policy.safety_margin
+    return world.now < max(known) + stop + slack
 
 
 def _forbidden(step: Step, world: _World) -> Iterable[tuple[str, str]]:

@@ -205,6 +205,18 @@ class TestJoining:
         world.apply()
         assert world.signing("sa-east-1").active.kid == world.key(0).kid
 
+    def test_it_does_not_hold_up_keys_that_never_signed_there(self):
+        world = rotated(days=100)
+        opens = world.wait_for("remove").until
+        self.join(world)
+        world.apply()
+        assert world.wait_for("remove").until == opens
+        world.runs(days=2)
+        assert SIGNING in world.regions["sa-east-1"].documents
+        assert world.wait_for("remove").until == opens
+        world.runs(days=20)
+        assert world.phases()[0] == "removed"
+
     def test_a_region_that_left_stops_switch_and_removal(self):
         world = Regions()
         world.apply()

@@ -82,73 +82,65 @@ class Generate(_Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriteJwks(_Step):
-    """Write a region's JWKS so that it gains keys."""
-
-    kind: ClassVar[str] = "write_jwks"
+class _InJwks(_Step):
     region: str
     keys: tuple[str, ...]
     expected_etag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepairJwks(_Step):
+class WriteJwks(_InJwks):
+    """Write a region's JWKS so that it gains keys."""
+
+    kind: ClassVar[str] = "write_jwks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairJwks(_InJwks):
     """Put a region's JWKS back to what it should be."""
 
     kind: ClassVar[str] = "repair"
     document: ClassVar[str] = "jwks"
-    region: str
-    keys: tuple[str, ...]
-    expected_etag: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remove(_Step):
+class Remove(_InJwks):
     """Write a region's JWKS without a key whose last token is dead, or that never signed."""
 
     kind: ClassVar[str] = "remove"
     kid: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InSigning(_Step):
     region: str
-    keys: tuple[str, ...]
+    kid: str
+    standby: str | None
     expected_etag: str | None
     generation: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch(_Step):
+class Switch(_InSigning):
     """Write a region's signing target so that it names a new key."""
 
     kind: ClassVar[str] = "switch"
-    kid: str
-    region: str
-    standby: str | None
-    expected_etag: str | None
-    generation: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WriteSigning(_Step):
+class WriteSigning(_InSigning):
     """Write a region's signing target without changing the active key."""
 
     kind: ClassVar[str] = "write_signing"
-    kid: str
-    region: str
-    standby: str | None
-    expected_etag: str | None
-    generation: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepairSigning(_Step):
+class RepairSigning(_InSigning):
     """Put a region's signing target back to the active key."""
 
     kind: ClassVar[str] = "repair"
     document: ClassVar[str] = "signing"
-    kid: str
-    region: str
-    standby: str | None
-    expected_etag: str | None
-    generation: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

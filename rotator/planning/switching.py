@@ -127,7 +127,7 @@ def _no_candidate(situation: Situation, draft: Draft, turn: datetime, why: str) 
 
 def _lead_not_begun(
     situation: Situation, draft: Draft, key: Key, ahead: tuple[Lead, ...]
-) -> _Closed | None:
+) -> _Closed:
     """Not seen at some gate. Harmless while it is being published or an edge may serve its old copy; else evidence."""
     lead = next(lead for lead in ahead if lead.opens is None)
     unread = {wait.region for wait in draft.waiting if wait.kind == "write_jwks"}

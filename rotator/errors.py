@@ -137,6 +137,7 @@ class UnsafePlan(RotatorError):
 
     code = "E_UNSAFE_PLAN"
     exit_code = 3
+    default_hint = "look at what stands in the way: rotator plan"
 
 
 class TargetError(RotatorError):

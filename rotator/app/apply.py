@@ -177,7 +177,6 @@ def prove(run: Run, plan: IssuerPlan) -> None:
         raise UnsafePlan(
             f"{plan.issuer}: the plan would do damage and was not carried out",
             detail="; ".join(f"step {v.step}: {v.invariant}: {v.words}" for v in violations),
-            hint="look at what stands in the way: rotator plan",
         )
 
 

@@ -8,7 +8,14 @@ from rotator.domain.keys import Key
 from rotator.domain.plan import Reason
 from rotator.domain.policy import JWKS_URL
 from rotator.domain.times import say
-from rotator.domain.timing import Delay, first_key_wait, lead, staleness, unbounded_verifiers
+from rotator.domain.timing import (
+    Delay,
+    Term,
+    first_key_wait,
+    lead,
+    staleness,
+    unbounded_verifiers,
+)
 from rotator.planning.situation import Situation
 
 
@@ -42,10 +49,13 @@ def lead_at(situation: Situation, gate: str, key: Key) -> Lead:
     present = lead(policy, staleness(policy, cache).total)
     if since is None:
         return Lead(gate, None, None, present)
-    opens = since + present.total
+    ends = [(since + present.total, since, present)]
     for mark in situation.evidence.marks.get(gate, ()):
-        opens = max(opens, min(since, mark.until) + mark.staleness + policy.max_clock_drift)
-    return Lead(gate, since, opens, present)
+        begin = min(since, mark.until)
+        delay = Delay((Term("earlier staleness", "staleness", mark.staleness), present.terms[-1]))
+        ends.append((begin + delay.total, begin, delay))
+    opens, begin, delay = max(ends, key=lambda end: end[0])
+    return Lead(gate, begin, opens, delay)
 
 
 def leads(situation: Situation, key: Key) -> tuple[Lead, ...]:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rotator.ports import Clock
 
 
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended."""
+
+
 def main(
     argv: Sequence[str] | None = None,
     *,
@@ -43,15 +47,17 @@ def _guarded(
     from rotator.cli.run import run
 
     try:
-        return run(line, clock, environ, wiring)
+        code = run(line, clock, environ, wiring)
     except BrokenPipeError:
         # The reader of a pipe went away; what is left in the buffer must not be written at exit either.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         return 1
     except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else 0
+        code = exit_.code if isinstance(exit_.code, int) else 0
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted; the next run goes on where this one stopped\n")
-        return 130
+        code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  (no traceback reaches a user)
         return report(error, line, environ)
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted; the next run goes on where this one stopped\n")
+    return code

@@ -110,6 +110,7 @@ def test_a_bug_is_one_clean_error(cli: Cli) -> None:
 def test_ctrl_c(cli: Cli) -> None:
     result = Cli(cli.folder, wiring=lambda world: replace(world, clock=_Interrupted())).run("plan")
     assert result.code == 130
+    assert "the next run goes on" in result.err
 
 
 def test_logs_as_json(cli: Cli) -> None:

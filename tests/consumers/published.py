@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rotator.domain.jwk import Algorithm
 from rotator.domain.jwks import ServedKey, own_entry, render
@@ -27,10 +27,12 @@ class Published:
 
 
 def publish(algorithm: Algorithm) -> Published:
-    """A fresh issuer; consumers look at the clock on the wall, so this one starts there."""
-    world = Regions(
-        policy=Policy(algorithm=algorithm), names=(REGION,), clock=FakeClock(datetime.now(UTC))
-    )
+    """A fresh issuer. Consumers look at the clock on the wall, so this one starts there, a minute behind it.
+
+    A run takes virtual time: without that minute a token could be issued in its consumer's future.
+    """
+    start = datetime.now(UTC) - timedelta(minutes=1)
+    world = Regions(policy=Policy(algorithm=algorithm), names=(REGION,), clock=FakeClock(start))
     world.apply()
     active = world.remembered().active()
     assert active is not None, "the first apply switches to the first key"

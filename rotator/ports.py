@@ -174,8 +174,12 @@ class StateStore(Protocol):
         """What was seen of the issuer, empty when nothing was."""
         ...
 
-    def save_evidence(self, evidence: Evidence) -> None:
-        """Keep what was seen. Needs no lease and moves no serial."""
+    def save_evidence(self, evidence: Evidence, before: Evidence | None = None) -> Evidence:
+        """Keep what was seen and return it. Needs no lease and moves no serial.
+
+        `before` is what the look began with: where something else is stored by now, what both may believe is kept
+        (`evidence.cautious`). None replaces whatever is there.
+        """
         ...
 
     def audit(self) -> Iterable[AuditRecord]:

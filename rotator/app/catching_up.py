@@ -33,7 +33,7 @@ def catch_up(run: Run) -> None:
         *moment_lines(before, after, now),
     ]
     save(run, after, entries)
-    keep_evidence(run.world, Evidence(issuer=run.issuer.name))
+    keep_evidence(run.world, Evidence(issuer=run.issuer.name), None)
     run.inventory = gather(run.world, run.issuer, run.inventory.state)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import assert_never
 
-from rotator.app.gather import fold_views, keep_evidence
+from rotator.app.gather import fold_views, keep_evidence, with_lineage
 from rotator.app.journal import Outcome, begin, finish, lines, moment_lines
 from rotator.app.looking import side_by_side
 from rotator.app.reports import StepResult
@@ -146,7 +146,7 @@ def _carry_out(run: Run, step: Step) -> Outcome:
             policy, name = run.issuer.setup.policy, run.issuer.name
             algorithm = Algorithm(step.algorithm)
             made = run.issuer.keys.generate(name, step.generation, algorithm, policy.rsa_bits)
-            return Outcome(key=staged_key(run, step.generation, Algorithm(step.algorithm), made))
+            return Outcome(key=staged_key(run, step.generation, algorithm, made))
         case Retire():
             return _retired(run, step)
         case Destroy():
@@ -192,7 +192,7 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
         if isinstance(step, RepairJwks) and step.region in views:
             evidence = end_runs(evidence, step.region)
     evidence = fold_views(run.world, after, evidence, views)
-    keep_evidence(run.world, evidence)
+    evidence = keep_evidence(run.world, evidence, run.inventory.evidence)
     run.inventory = replace(
         run.inventory, state=after, evidence=evidence, views={**run.inventory.views, **views}
     )
@@ -237,9 +237,9 @@ def _is_body(run: Run, step: JwksStep, body: bytes) -> bool:
 
 
 def save(run: Run, state: IssuerState, entries: list[AuditEntry]) -> None:
-    """Save the state with its log lines; the first save names its lineage."""
-    state = state if state.lineage else replace(state, lineage=secrets.token_hex(8))
-    run.inventory = replace(run.inventory, state=run.world.state.save(run.lease, state, entries))
+    """Save the state with its log lines, and go on from what was saved."""
+    saved = run.world.state.save(run.lease, with_lineage(state), entries)
+    run.inventory = replace(run.inventory, state=saved)
 
 
 def _result(run: Run, step: Step, outcome: Outcome) -> StepResult:

@@ -1,6 +1,8 @@
 """State, regions and URLs into one inventory; every look is folded into the evidence and kept (design §6)."""
 
+import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from rotator.app.looking import Glance, glance_at_all, look_of
@@ -33,27 +35,36 @@ def load_state(world: World, issuer: IssuerWorld) -> IssuerState:
     return world.state.load(issuer.name) or IssuerState(issuer=issuer.name)
 
 
+def with_lineage(state: IssuerState) -> IssuerState:
+    """The state with a name for its history, which its first save gives it."""
+    return state if state.lineage else replace(state, lineage=secrets.token_hex(8))
+
+
 def gather(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
     """Look at everything, as often as keys that wait for their turn need passes; keep the evidence."""
-    evidence = world.state.load_evidence(issuer.name)
+    before = world.state.load_evidence(issuer.name)
     glances = glance_at_all(world, issuer)
-    evidence = _fold(world, issuer, state, evidence, glances)
+    evidence = _fold(world, issuer, state, before, glances)
     for _ in range(_samples_lacking(issuer, state, evidence)):
         world.clock.sleep(PAUSE)
         glances = glance_at_all(world, issuer)
         evidence = _fold(world, issuer, state, evidence, glances)
     if state.serial:  # looking at a fresh folder leaves nothing in it
-        keep_evidence(world, evidence)
+        evidence = keep_evidence(world, evidence, before)
     views = {name: glance.view for name, glance in glances.items() if glance.view is not None}
     return Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views)
 
 
-def keep_evidence(world: World, evidence: Evidence) -> None:
-    """Keep what was seen; where that cannot be, the run goes on without it and later runs look again."""
+def keep_evidence(world: World, evidence: Evidence, before: Evidence | None) -> Evidence:
+    """Keep what was seen since `before`, and return what is believed now.
+
+    Where it cannot be kept, the run goes on with it alone and later runs look again.
+    """
     try:
-        world.state.save_evidence(evidence)
+        return world.state.save_evidence(evidence, before)
     except StateError as error:
         world.reporter.warn(f"what was seen could not be kept: {error.message}")
+        return evidence
 
 
 def remembered(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:

@@ -1,13 +1,12 @@
 """`hold` and `release`: an operator stops an issuer's timers, or lets it go on (design I5)."""
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from rotator.app.apply import lease_of
-from rotator.app.gather import load_state
-from rotator.app.world import IssuerWorld, World
+from rotator.app.gather import load_state, with_lineage
+from rotator.app.world import World, issuer_named
 from rotator.domain.state import Hold, IssuerState
 from rotator.domain.times import format_moment
 from rotator.errors import UsageError
@@ -42,19 +41,9 @@ def release(world: World, issuer: str, *, owner: str) -> IssuerState:
         return _save(world, lease, replace(state, hold=None), "released", {"owner": owner})
 
 
-def issuer_named(world: World, name: str) -> IssuerWorld:
-    """The issuer of that name; raises UsageError with the names there are."""
-    for issuer in world.issuers:
-        if issuer.name == name:
-            return issuer
-    known = ", ".join(issuer.name for issuer in world.issuers)
-    raise UsageError(f"there is no issuer {name!r}", hint=f"the configuration has: {known}")
-
-
 def _save(
     world: World, lease: Lease, state: IssuerState, event: str, facts: Mapping[str, str | None]
 ) -> IssuerState:
-    state = state if state.lineage else replace(state, lineage=secrets.token_hex(8))
     return world.state.save(
-        lease, state, [AuditEntry(world.clock.now(), state.issuer, event, facts)]
+        lease, with_lineage(state), [AuditEntry(world.clock.now(), state.issuer, event, facts)]
     )

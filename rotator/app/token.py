@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.app.gather import load_state
-from rotator.app.hold import issuer_named
-from rotator.app.world import IssuerWorld, World
+from rotator.app.world import IssuerWorld, World, issuer_named
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.signing import SigningDocument, parse_signing

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rotator.domain.policy import IssuerSetup
+from rotator.errors import UsageError
 from rotator.ports import Clock, DocumentTarget, KeyStore, Probe, Reporter, StateStore
 
 
@@ -42,3 +43,12 @@ class World:
     issuers: tuple[IssuerWorld, ...]
     config_digest: str
     owner: str
+
+
+def issuer_named(world: World, name: str) -> IssuerWorld:
+    """The issuer of that name; raises UsageError with the names there are."""
+    for issuer in world.issuers:
+        if issuer.name == name:
+            return issuer
+    known = ", ".join(issuer.name for issuer in world.issuers)
+    raise UsageError(f"there is no issuer {name!r}", hint=f"the configuration has: {known}")

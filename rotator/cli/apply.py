@@ -53,13 +53,17 @@ def command(
 def _apply(run: Session, world: World, file: Path | None, *, yes: bool, json: bool) -> ApplyReport:
     from rotator.app.apply import apply, apply_saved
     from rotator.cli.plans import read_plan
+    from rotator.render.words import count
 
     if file is not None:
         return apply_saved(world, read_plan(file))
 
+    def told(plan: Plan) -> None:
+        run.reporter.progress(f"{count(plan.due, 'step')} due")
+
     if yes:
-        return apply(world)
-    return apply(world, confirm=lambda plan: _ask(run, world, plan, aside=json))
+        return apply(world, on_plan=told)
+    return apply(world, confirm=lambda plan: _ask(run, world, plan, aside=json), on_plan=told)
 
 
 def _ask(run: Session, world: World, plan: Plan, *, aside: bool) -> bool:

@@ -100,7 +100,6 @@ class Evidence:
     looks: Mapping[str, Look] = field(default_factory=dict)
     marks: Mapping[str, tuple[StalenessMark, ...]] = field(default_factory=dict)
     failed_before: Mapping[str, datetime] = field(default_factory=dict)
-    signing_read_at: Mapping[str, datetime] = field(default_factory=dict)
 
     def sighting(self, gate: str, kid: str) -> Sighting:
         """What is known of a key at a gate; an empty sighting when nothing is."""
@@ -142,7 +141,6 @@ def fold_signing(
     return replace(
         evidence,
         sightings={**evidence.sightings, region: {**evidence.sightings.get(region, {}), **seen}},
-        signing_read_at={**evidence.signing_read_at, region: at},
     )
 
 
@@ -155,6 +153,52 @@ def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: date
         marks.append(StalenessMark(staleness, at))
     alive = tuple(mark for mark in marks[:-1] if mark.until + mark.staleness > at)
     return replace(evidence, marks={**evidence.marks, gate: (*alive, marks[-1])})
+
+
+def cautious(one: Evidence, other: Evidence) -> Evidence:
+    """What two who looked at the same time may both believe: the later beginning, the worse verdict, no run that one lacks.
+
+    Looking needs no lease, so a slow look may be kept after a quicker one that saw a run end. Late is safe (design T10).
+    """
+    gates = one.sightings.keys() | other.sightings.keys()
+    looks = sorted((*one.looks.items(), *other.looks.items()), key=lambda item: item[1].at)
+    failed = sorted((*one.failed_before.items(), *other.failed_before.items()), key=lambda i: i[1])
+    return Evidence(
+        issuer=one.issuer,
+        sightings={gate: _both_sightings(one, other, gate) for gate in sorted(gates)},
+        looks=dict(looks),
+        marks={
+            gate: tuple(
+                sorted(
+                    {*one.marks.get(gate, ()), *other.marks.get(gate, ())}, key=lambda m: m.until
+                )
+            )
+            for gate in sorted(one.marks.keys() | other.marks.keys())
+        },
+        failed_before=dict(failed),
+    )
+
+
+def _both_sightings(one: Evidence, other: Evidence, gate: str) -> Mapping[str, Sighting]:
+    kids = one.sightings.get(gate, {}).keys() | other.sightings.get(gate, {}).keys()
+    return {kid: _both(one.sighting(gate, kid), other.sighting(gate, kid)) for kid in sorted(kids)}
+
+
+def _both(one: Sighting, other: Sighting) -> Sighting:
+    return Sighting(
+        verdict=worst([one.verdict, other.verdict]),
+        checked_at=min(one.checked_at, other.checked_at)
+        if one.checked_at and other.checked_at
+        else None,
+        visible_since=_later(one.visible_since, other.visible_since),
+        passes=min(one.passes, other.passes),
+        away_since=_later(one.away_since, other.away_since),
+    )
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later beginning of a run that both saw, None when one of them saw none."""
+    return max(one, other) if one and other else None
 
 
 def _after(before: Sighting, verdict: Verdict, at: datetime) -> Sighting:

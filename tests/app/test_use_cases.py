@@ -218,7 +218,7 @@ class TestStatus:
 class TestEvidenceThatCannotBeKept:
     def test_the_run_goes_on_and_says_so(self, world):
         class Full(MemoryState):
-            def save_evidence(self, evidence):
+            def save_evidence(self, evidence, before=None):
                 raise StateError("the disk is full")
 
         world.state.__class__ = Full

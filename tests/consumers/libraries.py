@@ -84,6 +84,7 @@ CONSUMERS: Final[dict[str, Consumer]] = {
 def _answer(check: Callable[[Case], None], case: Case) -> Answer:
     try:
         check(case)
+    # NotImplementedError is how PyJWT says that it does not know an algorithm.
     except (jwt.PyJWTError, JoseError, ValueError, NotImplementedError) as error:
         return Answer(ok=False, why=f"{type(error).__name__}: {error}")
     return Answer(ok=True)

@@ -1,6 +1,7 @@
 """What every `StateStore` promises: serials, the lease and its fence, the chained log, evidence apart from all that."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from rotator.domain.evidence import (
     Sighting,
     StalenessMark,
     Verdict,
+    end_runs,
 )
 from rotator.domain.jwk import Algorithm, Jwk, OkpPublic
 from rotator.domain.keys import Key, LocalHandle, Moments
@@ -76,7 +78,6 @@ def full_evidence() -> Evidence:
         sightings={"eu": {"kid-1": Sighting(verdict=Verdict.PASS, checked_at=NOW, passes=2)}},
         looks={"eu": Look(NOW, (check,))},
         marks={"eu": (StalenessMark(timedelta(minutes=5), NOW),)},
-        signing_read_at={"eu": NOW},
     )
 
 
@@ -204,6 +205,18 @@ def test_evidence_needs_no_lease_and_moves_no_serial(store: StateStore) -> None:
     assert store.load("accounts") == saved
     store.save_evidence(Evidence(issuer="accounts"))
     assert store.load_evidence("accounts") == Evidence(issuer="accounts")
+
+
+def test_a_slow_look_does_not_undo_what_a_quicker_one_saw(store: StateStore) -> None:
+    visible = Sighting(verdict=Verdict.PASS, checked_at=NOW, visible_since=NOW, passes=2)
+    store.save_evidence(replace(full_evidence(), sightings={"eu": {"kid-1": visible}}))
+    begun_with = store.load_evidence("accounts")
+    assert store.save_evidence(begun_with, begun_with) == begun_with
+    ended = end_runs(begun_with, "eu")
+    assert store.save_evidence(ended, begun_with) == ended
+    kept = store.save_evidence(begun_with, begun_with)
+    assert kept == store.load_evidence("accounts")
+    assert kept.sighting("eu", "kid-1").visible_since is None
 
 
 def test_evidence_can_be_kept_before_there_is_any_state(store: StateStore) -> None:

@@ -167,8 +167,10 @@ class PointedState:
     def load_evidence(self, issuer: str) -> Evidence:
         return self.points.look("evidence load", lambda: self.inner.load_evidence(issuer))
 
-    def save_evidence(self, evidence: Evidence) -> None:
-        self.points.change("evidence save", lambda: self.inner.save_evidence(evidence))
+    def save_evidence(self, evidence: Evidence, before: Evidence | None = None) -> Evidence:
+        return self.points.change(
+            "evidence save", lambda: self.inner.save_evidence(evidence, before)
+        )
 
     def audit(self) -> Iterable[AuditRecord]:
         return self.inner.audit()

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from rotator.domain.audit import START, AuditEntry, AuditRecord, chained
 from rotator.domain.codec import decode, encode
-from rotator.domain.evidence import Evidence
+from rotator.domain.evidence import Evidence, cautious
 from rotator.domain.state import IssuerState
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict
 from rotator.ports import Clock, Lease
@@ -46,8 +46,12 @@ class MemoryState:
         text = self._evidence.get(issuer)
         return Evidence(issuer=issuer) if text is None else decode(Evidence, json.loads(text))
 
-    def save_evidence(self, evidence: Evidence) -> None:
+    def save_evidence(self, evidence: Evidence, before: Evidence | None = None) -> Evidence:
+        stored = self.load_evidence(evidence.issuer)
+        if before is not None and stored != before:
+            evidence = cautious(stored, evidence)
         self._evidence[evidence.issuer] = _text(evidence)
+        return evidence
 
     def audit(self) -> Iterable[AuditRecord]:
         return [decode(AuditRecord, json.loads(text)) for text in self._log]

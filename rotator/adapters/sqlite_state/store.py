@@ -16,7 +16,7 @@ from rotator.adapters.sqlite_state.lease import Holding
 from rotator.adapters.sqlite_state.process import Fate, Process, fate, this_process
 from rotator.domain.audit import AuditEntry, AuditRecord, chained
 from rotator.domain.codec import CodecError, decode, encode
-from rotator.domain.evidence import Evidence
+from rotator.domain.evidence import Evidence, cautious
 from rotator.domain.state import IssuerState
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict, StateDamaged
 from rotator.ports import Clock, Lease
@@ -79,15 +79,19 @@ class SqliteState:
         text, checksum = row
         return _decoded(Evidence, text, checksum, issuer, "evidence")
 
-    def save_evidence(self, evidence: Evidence) -> None:
-        """Keep what was seen; the last look wins."""
-        text = _text(evidence)
+    def save_evidence(self, evidence: Evidence, before: Evidence | None = None) -> Evidence:
+        """Keep what was seen; where somebody kept theirs since `before`, what both may believe."""
         self._database.create()
         with self._database.writing() as connection:
+            if before is not None:
+                stored = self.load_evidence(evidence.issuer)
+                evidence = evidence if stored == before else cautious(stored, evidence)
+            text = _text(evidence)
             connection.execute(
                 "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?)",
                 (evidence.issuer, text, _checksum(evidence.issuer, text)),
             )
+        return evidence
 
     def audit(self) -> Iterable[AuditRecord]:
         """The whole log in order, then StateDamaged when its end is missing."""

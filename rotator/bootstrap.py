@@ -18,20 +18,27 @@ from rotator.config.settings import (
     FileSpec,
     IssuerSpec,
     KeysSpec,
+    KmsSpec,
     LocalKeysSpec,
+    RegionSpec,
     S3Spec,
+    S3StateSpec,
     Settings,
     SqliteSpec,
     StateSpec,
+    WrappedSpec,
 )
 from rotator.domain.jwk import Algorithm
 from rotator.domain.keys import KeyHandle
 from rotator.errors import UsageError
 from rotator.ports import (
+    AliasTarget,
     Clock,
     DocumentTarget,
     Generated,
     HttpAnswer,
+    KeyControl,
+    KeyName,
     KeyStore,
     NoAnswer,
     Probe,
@@ -40,10 +47,12 @@ from rotator.ports import (
 )
 
 if TYPE_CHECKING:
-    from rotator.adapters.s3_target import AwsAccess, AwsClients
+    from rotator.aws import AwsAccess, AwsClients
 
 _JWKS_TYPE = "application/jwk-set+json"
 _SIGNING_TYPE = "application/json"
+_SIGNING_CACHE = "no-store"
+"""A signer that read an old copy would go on with the old key."""
 
 
 def build_world(
@@ -53,9 +62,13 @@ def build_world(
     reporter: Reporter,
     environ: Mapping[str, str],
     issuers: Sequence[str] = (),
+    clients: "AwsClients | None" = None,
 ) -> World:
-    """The world of the named issuers, of all when none is named; raises UsageError for an unknown name."""
-    makers = _Makers(settings, clock, environ)
+    """The world of the named issuers, of all when none is named; raises UsageError for an unknown name.
+
+    `clients` are AWS's, for a caller that makes many worlds.
+    """
+    makers = _Makers(settings, clock, environ, clients)
     selected = tuple(makers.issuer(spec) for spec in _selected(settings, issuers))
     return World(
         clock=clock,
@@ -87,7 +100,8 @@ class _Makers:
     settings: Settings
     clock: Clock
     environ: Mapping[str, str]
-    stores: dict[KeysSpec, KeyStore] = field(default_factory=dict)
+    given: "AwsClients | None" = None
+    stores: dict[KeysSpec, tuple[KeyStore, KeyControl | None]] = field(default_factory=dict)
 
     def state(self, spec: StateSpec) -> StateStore:
         match spec:
@@ -95,29 +109,64 @@ class _Makers:
                 from rotator.adapters.sqlite_state import SqliteState
 
                 return SqliteState(self.settings.resolve(path), self.clock)
+            case S3StateSpec(aws, bucket, prefix):
+                from rotator.adapters.s3_state import S3State
+
+                return S3State(self.clients, _access(aws), bucket, prefix, self.clock)
             case _:
                 assert_never(spec)
 
     def issuer(self, spec: IssuerSpec) -> IssuerWorld:
+        aliases = {region.name: region.alias for region in spec.setup.regions}
         regions = {
             region.name: RegionPorts(
                 self.target(region.jwks, public=True),
                 self.target(region.signing, public=False),
                 region.urls,
+                self.alias(region, aliases[region.name]),
             )
             for region in spec.regions
         }
-        return IssuerWorld(spec.setup, regions, self.keys(spec.keys), spec.jwks_url)
+        store, control = self.keys(spec.keys)
+        return IssuerWorld(spec.setup, regions, store, spec.jwks_url, control)
 
-    def keys(self, spec: KeysSpec) -> KeyStore:
+    def keys(self, spec: KeysSpec) -> tuple[KeyStore, KeyControl | None]:
+        """The store, and what controls it where KMS keeps the keys."""
         if spec not in self.stores:
-            match spec:
-                case LocalKeysSpec(path):
-                    folder, base = self.settings.resolve(path), self.settings.base.absolute()
-                    self.stores[spec] = LazyLocalKeys(folder, base, self.environ)
-                case _:
-                    assert_never(spec)
+            self.stores[spec] = self.new_keys(spec)
         return self.stores[spec]
+
+    def new_keys(self, spec: KeysSpec) -> tuple[KeyStore, KeyControl | None]:
+        match spec:
+            case LocalKeysSpec(path):
+                folder, base = self.settings.resolve(path), self.settings.base.absolute()
+                return LazyLocalKeys(folder, base, self.environ), None
+            case KmsSpec():
+                from rotator.adapters.kms import KmsKeys
+
+                kms = KmsKeys(
+                    self.clients,
+                    _accesses(spec.regions),
+                    str(spec.primary.region),
+                    spec.policy,
+                    spec.deletion_window,
+                    self.clock,
+                )
+                return kms, kms
+            case WrappedSpec():
+                from rotator.adapters.kms import WrappedKeys
+
+                accesses, primary = _accesses(spec.regions), str(spec.primary.region)
+                return WrappedKeys(self.clients, accesses, primary, spec.wrapping_key), None
+            case _:
+                assert_never(spec)
+
+    def alias(self, region: RegionSpec, name: str | None) -> AliasTarget | None:
+        if name is None:
+            return None
+        from rotator.adapters.kms import KmsAlias
+
+        return KmsAlias(self.clients, _access(region.aws), name)
 
     def target(self, spec: DocumentSpec, *, public: bool) -> DocumentTarget:
         match spec:
@@ -136,28 +185,35 @@ class _Makers:
                     spec.bucket,
                     spec.key,
                     _JWKS_TYPE if public else _SIGNING_TYPE,
-                    spec.cache_control,
+                    spec.cache_control if public else _SIGNING_CACHE,
                 )
             case _:
                 assert_never(spec)
 
     @cached_property
     def clients(self) -> "AwsClients":
-        from rotator.adapters.s3_target import AwsClients
+        """One for the process: sessions and connections are shared by everything that AWS is asked for."""
+        from rotator.aws import AwsClients
 
-        return AwsClients()
+        return self.given or AwsClients()
+
+
+def _accesses(specs: Sequence[AwsSpec]) -> Mapping[str, "AwsAccess"]:
+    return {str(spec.region): _access(spec) for spec in specs}
 
 
 def _access(spec: AwsSpec) -> "AwsAccess":
-    from rotator.adapters.s3_target import AwsAccess
+    from rotator.aws import AwsAccess
 
     return AwsAccess(
         region=spec.region,
         profile=spec.profile,
         role_arn=spec.role_arn,
         external_id=spec.external_id,
+        session_name=spec.session_name,
         endpoint=spec.s3_endpoint,
         sts_endpoint=spec.sts_endpoint,
+        kms_endpoint=spec.kms_endpoint,
     )
 
 
@@ -193,19 +249,27 @@ class LazyLocalKeys:
 
         return LocalKeyStore(self.directory, self.base, passphrase_from(self.environ))
 
-    def generate(
-        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
-    ) -> Generated:
+    def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
         """Make the pair, or return the one that has that name already."""
-        return self._store.generate(issuer, generation, algorithm, rsa_bits)
+        return self._store.generate(name, algorithm, rsa_bits)
 
-    def find(self, issuer: str, generation: int) -> Generated | None:
+    def find(self, name: KeyName) -> Generated | None:
         """The pair of that name, if it was made."""
-        return self._store.find(issuer, generation)
+        return self._store.find(name)
 
-    def sign(self, handle: KeyHandle, algorithm: Algorithm, message: bytes) -> bytes:
+    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+        """Every pair of an issuer, with its generation."""
+        return self._store.all_of(issuer)
+
+    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
+        """Raise KeyStoreError unless the private half can be opened."""
+        self._store.prove(handle, aws_region)
+
+    def sign(
+        self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
+    ) -> bytes:
         """The JWS signature over `message`."""
-        return self._store.sign(handle, algorithm, message)
+        return self._store.sign(handle, algorithm, message, aws_region)
 
     def destroy(self, handle: KeyHandle) -> None:
         """Destroy the private half."""

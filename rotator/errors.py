@@ -82,6 +82,21 @@ class StateDamaged(StateError):
     default_hint = "restore the last export: rotator state import FILE"
 
 
+class StateUnreachable(StateError):
+    """The store that keeps the state gave no usable answer."""
+
+    code = "E_STATE_UNREACHABLE"
+    default_hint = "run it again when the store answers; nothing was changed meanwhile"
+
+
+class StateDenied(StateError):
+    """The store that keeps the state refused: no permission, expired or missing credentials, no such bucket."""
+
+    code = "E_STATE_DENIED"
+    runbook = "runbooks/access-denied.md"
+    default_hint = "grant the action named above to whoever runs rotator"
+
+
 class StateConflict(StateError):
     """The state moved since it was read: another run saved first."""
 
@@ -191,6 +206,31 @@ class KeyStoreError(RotatorError):
     code = "E_KEY_STORE"
     runbook = "runbooks/state-lost.md"
     default_hint = "check the path, its permissions and the passphrase"
+
+
+class KeyStoreUnreachable(KeyStoreError):
+    """KMS gave no usable answer: no connection, timed out, 5xx, throttled."""
+
+    code = "E_KEY_STORE_UNREACHABLE"
+    exit_code = 3
+    runbook = "runbooks/region-down.md"
+    default_hint = "the next run tries again; nothing was lost"
+
+
+class KeyStoreUnsure(KeyStoreUnreachable):
+    """The answer to a request for a key was lost: nobody knows whether it was made."""
+
+    code = "E_KEY_STORE_UNSURE"
+    default_hint = "run it again: it looks for the key before it asks for another"
+
+
+class KeyStoreDenied(KeyStoreError):
+    """KMS refused: no permission, expired or missing credentials, wrong account, a policy that forbids it."""
+
+    code = "E_KEY_STORE_DENIED"
+    exit_code = 3
+    runbook = "runbooks/access-denied.md"
+    default_hint = "grant the action named above to the role or profile of this region"
 
 
 class KeyLocked(KeyStoreError):

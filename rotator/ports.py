@@ -3,25 +3,32 @@
 Implementations raise only `rotator.errors`. Moments are aware UTC.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from rotator.domain.audit import AuditEntry, AuditRecord, Fact
+from rotator.domain.diagnosis import Area, Diagnosis, Place
 from rotator.domain.evidence import Evidence
 from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle
 from rotator.domain.state import IssuerState
 
 __all__ = [
+    "AliasTarget",
     "AuditEntry",
     "AuditRecord",
+    "Catalogue",
     "Clock",
+    "Doctor",
     "DocumentTarget",
+    "Examination",
     "Fact",
     "Generated",
     "HttpAnswer",
+    "KeyControl",
+    "KeyName",
     "KeyStore",
     "Lease",
     "NoAnswer",
@@ -83,6 +90,10 @@ class DocumentTarget(Protocol):
         """Raise TargetUnsafe when the store is seen to ignore conditions; called before the first write."""
         ...
 
+    def oldest_version(self) -> datetime | None:
+        """When the oldest version that can still be read was written, None when there is none. Raises TargetError."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Generated:
@@ -92,21 +103,47 @@ class Generated:
     handle: KeyHandle
 
 
+@dataclass(frozen=True, slots=True)
+class KeyName:
+    """What a pair is asked for under.
+
+    `lineage` and `intent` tell apart what others asked for in a store that is shared; `asked_at` is when the intent
+    was recorded.
+    """
+
+    issuer: str
+    generation: int
+    lineage: str
+    intent: str
+    asked_at: datetime
+
+
 class KeyStore(Protocol):
     """Holds private halves. No method returns one."""
 
-    def generate(
-        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
-    ) -> Generated:
-        """Make the pair of `issuer/generation`, or return the one made before under that name. Raises KeyStoreError."""
+    def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
+        """Make the pair of that name, or return the one made before under it.
+
+        Raises KeyStoreUnsure when nobody knows whether it was made (`find` will tell), KeyStoreError otherwise.
+        """
         ...
 
-    def find(self, issuer: str, generation: int) -> Generated | None:
-        """The pair of that name, if it was made."""
+    def find(self, name: KeyName) -> Generated | None:
+        """The pair of that name, None when it was not made and will not be. Raises KeyStoreError."""
         ...
 
-    def sign(self, handle: KeyHandle, algorithm: Algorithm, message: bytes) -> bytes:
-        """The JWS signature (RFC 7518 §3) over `message`. Raises KeyStoreError."""
+    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+        """Every pair that the store holds for an issuer of that name, with its generation. Raises KeyStoreError."""
+        ...
+
+    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
+        """Raise KeyStoreError unless signers of a region can use the private half now."""
+        ...
+
+    def sign(
+        self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
+    ) -> bytes:
+        """The JWS signature (RFC 7518 §3) over `message`, made in a region where that matters. Raises KeyStoreError."""
         ...
 
     def destroy(self, handle: KeyHandle) -> None:
@@ -115,6 +152,51 @@ class KeyStore(Protocol):
 
     def warnings(self) -> tuple[str, ...]:
         """What an operator should know about how keys are kept, such as a passphrase that lies beside them."""
+        ...
+
+
+class KeyControl(Protocol):
+    """What can be done to keys that KMS keeps, beyond making and destroying them."""
+
+    def replicate(self, handle: KeyHandle, aws_region: str) -> str:
+        """Make the key usable in a region, or find that it is, and return its ARN there. Raises KeyStoreError."""
+        ...
+
+    def disable(self, handle: KeyHandle) -> None:
+        """Make it refuse to sign in every region, until `enable`. Raises KeyStoreError."""
+        ...
+
+    def enable(self, handle: KeyHandle) -> None:
+        """Undo `disable`. Raises KeyStoreError."""
+        ...
+
+
+class AliasTarget(Protocol):
+    """The name by which a region's signers reach the active KMS key."""
+
+    @property
+    def location(self) -> str:
+        """Where it is, for people: `alias/rotator/accounts in eu-central-1`."""
+        ...
+
+    def read(self) -> str | None:
+        """The ARN of the key it points at, None when there is no such alias. Raises TargetError."""
+        ...
+
+    def point(self, arn: str) -> None:
+        """Create it or move it; readers may see that a little later. Raises TargetError."""
+        ...
+
+
+class Catalogue(Protocol):
+    """Tells of many documents, or of many aliases, at once what each of them is now."""
+
+    def covers(self, location: str) -> bool:
+        """Whether the document or alias at that location would be listed if it existed."""
+        ...
+
+    def versions(self) -> Mapping[str, str]:
+        """By location, the ETag of each document, or the ARN that each alias points at. Raises TargetError."""
         ...
 
 
@@ -216,4 +298,26 @@ class Reporter(Protocol):
 
     def warn(self, message: str) -> None:
         """Something that should be looked at."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """One look that `doctor` takes, `what` for people; it changes nothing.
+
+    `look` may raise RotatorError, which becomes a finding; one that takes longer than `patience` is given up.
+    """
+
+    area: Area
+    place: Place
+    what: str
+    look: Callable[[], Iterable[Diagnosis]]
+    patience: timedelta = timedelta(seconds=20)
+
+
+class Doctor(Protocol):
+    """Knows what could be wrong with one kind of infrastructure."""
+
+    def examinations(self, states: Mapping[str, IssuerState]) -> Sequence[Examination]:
+        """What there is to look at; `states` are those of the issuers whose state could be read. Does no I/O itself."""
         ...

@@ -13,7 +13,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -75,6 +75,15 @@ class FileTarget:
 
     def prove_conditional_writes(self) -> None:
         """Nothing to prove: the comparison is this class's own."""
+
+    def oldest_version(self) -> datetime | None:
+        """A folder keeps no versions: the file's own time."""
+        with self._explained("read"):
+            try:
+                written = self._real().stat().st_mtime
+            except FileNotFoundError:
+                return None
+        return datetime.fromtimestamp(written, UTC)
 
     def _real(self) -> Path:
         # Two names of one file must meet at one lock.

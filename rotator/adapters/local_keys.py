@@ -7,7 +7,7 @@ a crash leaves no half of a key, and of two that make the same key one wins and 
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from glob import escape
 from pathlib import Path
 from typing import Final, cast
@@ -21,7 +21,7 @@ from rotator.errors import KeyLocked, KeyStoreError
 from rotator.jose import pkcs8
 from rotator.jose.public import CURVES, RSA_BITS, curve_of, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated
+from rotator.ports import Generated, KeyName
 
 VARIABLE: Final = "ROTATOR_KEY_PASSPHRASE"
 FILE_VARIABLE: Final = "ROTATOR_KEY_PASSPHRASE_FILE"
@@ -46,11 +46,9 @@ class LocalKeyStore:
         self._given = passphrase
         self._opened: dict[Path, PrivateKey] = {}
 
-    def generate(
-        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
-    ) -> Generated:
+    def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
         """Make the pair, or return the one that has that name already."""
-        path = self._path(issuer, generation)
+        path = self._path(name.issuer, name.generation)
         if not path.exists():
             key = new_private_key(algorithm, rsa_bits)
             _make_folders(path.parent, self._directory)
@@ -60,26 +58,39 @@ class LocalKeyStore:
         made = self._generated(path)
         if not fits(made.public, algorithm):
             raise KeyStoreError(
-                f"the key of {issuer}/{generation} is of another kind than {algorithm} needs",
+                f"the key of {name.issuer}/{name.generation} is of another kind than {algorithm} needs",
                 detail=f"{path} was made before, for another algorithm",
             )
         return made
 
-    def find(self, issuer: str, generation: int) -> Generated | None:
+    def find(self, name: KeyName) -> Generated | None:
         """The pair of that name, if it was made."""
-        path = self._path(issuer, generation)
+        path = self._path(name.issuer, name.generation)
         return self._generated(path) if path.exists() else None
 
-    def sign(self, handle: KeyHandle, algorithm: Algorithm, message: bytes) -> bytes:
+    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+        """Every pair of the issuer, by generation."""
+        files = self._path(issuer, 0).parent.glob("*.pem")
+        found = sorted((int(file.stem), file) for file in files if file.stem.isdecimal())
+        return [(generation, self._generated(file)) for generation, file in found]
+
+    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
+        """Open the key; signers read the same file in every region."""
+        self._open(self._file_of(handle))
+
+    def sign(
+        self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
+    ) -> bytes:
         """The JWS signature over `message`."""
+        path = self._file_of(handle)
         try:
-            return sign_with(self._open(self._base / handle.path), algorithm, message)
+            return sign_with(self._open(path), algorithm, message)
         except ValueError as error:
-            raise KeyStoreError(f"cannot sign with {handle.path}", detail=str(error)) from None
+            raise KeyStoreError(f"cannot sign with {path}", detail=str(error)) from None
 
     def destroy(self, handle: KeyHandle) -> None:
         """Delete the file. Overwriting it first would prove nothing on disks that copy on write."""
-        path = self._base / handle.path
+        path = self._file_of(handle)
         self._opened.pop(path, None)
         try:
             path.unlink(missing_ok=True)
@@ -102,6 +113,14 @@ class LocalKeyStore:
     @property
     def _passphrase_file(self) -> Path:
         return self._directory / "passphrase"
+
+    def _file_of(self, handle: KeyHandle) -> Path:
+        if not isinstance(handle, LocalHandle):
+            raise KeyStoreError(
+                f"a key of this issuer is kept in {handle.kind}, not in {self._directory}",
+                hint="put the issuer's `keys` back to the kind it had",
+            )
+        return self._base / handle.path
 
     def _path(self, issuer: str, generation: int) -> Path:
         if not _ISSUER.fullmatch(issuer):

@@ -1,11 +1,13 @@
 """`apply`: plan, ask, carry out; again until nothing is due. A saved plan is carried out exactly or refused as stale."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rotator.app.catching_up import catch_up
-from rotator.app.execute import LEASE_TERM, Run, execute, record_settled, recover
+from rotator.app.execute import Run, execute, record_settled, recover
 from rotator.app.gather import gather, load_state
+from rotator.app.listing import listing_of
+from rotator.app.looking import side_by_side
 from rotator.app.plan import make_plan, plan_of
 from rotator.app.reports import ApplyReport, StepResult
 from rotator.app.world import IssuerWorld, World
@@ -39,7 +41,7 @@ def apply(
     conflicts: list[StepResult] = []
     with lease_of(world) as lease:
         for _ in range(ROUNDS):
-            runs = [prepare(world, issuer, lease) for issuer in world.issuers]
+            runs = prepare(world, world.issuers, lease)
             plan = plan_of(world, [run.inventory for run in runs])
             if asked and _decisions(plan) != _decisions(asked):
                 raise StalePlan(
@@ -63,7 +65,7 @@ def apply_saved(world: World, plan: Plan) -> ApplyReport:
     """Carry out exactly a saved plan. Raises StalePlan when state, configuration or a region's ETag moved."""
     with lease_of(world) as lease:
         chosen = _chosen(world, plan)
-        runs = [_gathered(world, issuer, lease) for issuer, _ in chosen]
+        runs = _gathered(world, [issuer for issuer, _ in chosen], lease)
         changes = [
             c
             for run, (_, part) in zip(runs, chosen, strict=True)
@@ -84,23 +86,30 @@ def apply_saved(world: World, plan: Plan) -> ApplyReport:
 @contextmanager
 def lease_of(world: World) -> Iterator[Lease]:
     """The lease, given back whatever happens. Raises LeaseHeld."""
-    lease = world.state.acquire(world.owner, LEASE_TERM)
+    lease = world.state.acquire(world.owner, world.lease_term)
     try:
         yield lease
     finally:
         world.state.release(lease)
 
 
-def prepare(world: World, issuer: IssuerWorld, lease: Lease) -> Run:
-    """One issuer's run, with whatever an earlier run left open brought to its end first."""
-    run = _gathered(world, issuer, lease)
-    _catch_up(run)
-    return run
+def prepare(world: World, issuers: Sequence[IssuerWorld], lease: Lease) -> list[Run]:
+    """Each issuer's run, with whatever an earlier run left open brought to its end first."""
+    runs = _gathered(world, issuers, lease)
+    for run in runs:
+        _catch_up(run)
+    return runs
 
 
-def _gathered(world: World, issuer: IssuerWorld, lease: Lease) -> Run:
-    world.state.renew(lease, LEASE_TERM)
-    return Run(world, issuer, lease, gather(world, issuer, load_state(world, issuer)))
+def _gathered(world: World, issuers: Sequence[IssuerWorld], lease: Lease) -> list[Run]:
+    world.state.renew(lease, world.lease_term)
+    listing = listing_of(world)
+
+    def one(issuer: IssuerWorld) -> Run:
+        state = load_state(world, issuer)
+        return Run(world, issuer, lease, gather(world, issuer, state, listing))
+
+    return side_by_side(one, issuers)
 
 
 def _catch_up(run: Run) -> None:

@@ -1,15 +1,17 @@
 """A state behind the regions is brought up to them before anything is planned, with the key store's help (design I8)."""
 
+from collections.abc import Iterator
+
 from rotator.app.execute import Run, save, staged_key
 from rotator.app.gather import gather, keep_evidence
 from rotator.app.journal import moment_lines
 from rotator.domain.evidence import Evidence
 from rotator.domain.jwk import Algorithm, EcPublic, OkpPublic, PublicKey, RsaPublic
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, LocalHandle, wrapped_handle
 from rotator.errors import StateBehind
 from rotator.jose.public import fits
-from rotator.planning.catching_up import caught_up, generation_seen, is_behind
-from rotator.ports import AuditEntry
+from rotator.planning.catching_up import caught_up, generation_seen, is_behind, kids_shown
+from rotator.ports import AuditEntry, Generated
 
 _BY_CURVE = {"P-256": Algorithm.ES256, "P-384": Algorithm.ES384, "P-521": Algorithm.ES512}
 
@@ -38,17 +40,34 @@ def catch_up(run: Run) -> None:
 
 
 def _stored_keys(run: Run) -> list[Key]:
-    """The key store's keys, up to the generation that the regions carry, that the state does not know."""
-    known = {key.generation for key in run.inventory.state.keys}
-    found = []
-    for generation in range(1, generation_seen(run.inventory) + 1):
-        made = (
-            run.issuer.keys.find(run.issuer.name, generation) if generation not in known else None
-        )
-        if made:
-            algorithm = _algorithm(made.public, run.issuer.setup.policy.algorithm)
-            found.append(staged_key(run, generation, algorithm, made))
-    return found
+    """The key store's keys, up to the generation that the regions carry, that the state does not know.
+
+    KMS may hold keys that another rotator made for an issuer of the same name: only what the regions show is ours.
+    """
+    known = {key.kid for key in run.inventory.state.keys}
+    shown = kids_shown(run.inventory)
+    preferred, latest = run.issuer.setup.policy.algorithm, generation_seen(run.inventory)
+    found: dict[str, Key] = {}
+    for generation, made in (*run.issuer.keys.all_of(run.issuer.name), *_in_documents(run)):
+        key = staged_key(run, generation, _algorithm(made.public, preferred), made)
+        private = isinstance(made.handle, LocalHandle)
+        if key.kid not in known and generation <= latest and (private or key.kid in shown):
+            found.setdefault(key.kid, key)
+    return list(found.values())
+
+
+def _in_documents(run: Run) -> Iterator[tuple[int, Generated]]:
+    """Wrapped keys: signing targets carry their ciphertext, and the JWKS their public halves."""
+    for view in run.inventory.views.values():
+        document, served = view.signing_document(), view.jwks_document()
+        signers = (document.active, document.standby) if document else ()
+        for signer in signers:
+            entry = served.entry(signer.kid) if served and signer else None
+            handle = wrapped_handle(signer.key) if signer else None
+            public = entry.public() if entry else None
+            generation = handle.context.get("generation", "") if handle else ""
+            if public and handle and generation.isdecimal():
+                yield int(generation), Generated(public, handle)
 
 
 def _algorithm(public: PublicKey, preferred: Algorithm) -> Algorithm:

@@ -8,19 +8,18 @@ only new keys still go to the other regions (going into an uncertain state needs
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import assert_never
 
 from rotator.app.gather import fold_views, keep_evidence, with_lineage
 from rotator.app.journal import Outcome, begin, finish, lines, moment_lines
-from rotator.app.looking import side_by_side
+from rotator.app.looking import read_view, side_by_side
 from rotator.app.reports import StepResult
 from rotator.app.world import IssuerWorld, World
-from rotator.app.writing import body_of, expected_etag, write
+from rotator.app.writing import body_of, expected_etag, point, write
 from rotator.domain.evidence import end_runs
 from rotator.domain.inventory import Inventory, JwksRead, RegionView
 from rotator.domain.jwk import Algorithm, Jwk, thumbprint
-from rotator.domain.keys import Key, Moments
+from rotator.domain.keys import Key, KmsHandle, Moments
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import (
     Destroy,
@@ -28,19 +27,25 @@ from rotator.domain.plan import (
     Generate,
     IssuerPlan,
     JwksStep,
+    PointAlias,
+    RegionStep,
     RepairJwks,
+    Replicate,
     Retire,
     SigningStep,
     Step,
     WriteJwks,
 )
-from rotator.domain.state import IssuerState
-from rotator.errors import InternalError, RotatorError, TargetConflict
+from rotator.domain.state import Intent, IssuerState
+from rotator.errors import (
+    InternalError,
+    KeyStoreError,
+    KeyStoreUnsure,
+    RotatorError,
+    TargetConflict,
+)
 from rotator.planning.settle import settle
-from rotator.ports import AuditEntry, Generated, Lease
-
-LEASE_TERM = timedelta(minutes=3)
-"""Longer than any single effect with its read-back may take, timeouts and retries included (design I6)."""
+from rotator.ports import AuditEntry, Generated, KeyControl, KeyName, Lease
 
 
 @dataclass(slots=True)
@@ -69,13 +74,15 @@ def execute(run: Run, plan: IssuerPlan) -> list[StepResult]:
 
 
 def _only_adds(run: Run, step: Step) -> bool:
-    """A key made, or a document that loses nothing: a region that fails must not keep new keys from the others."""
+    """What a region that fails must not keep from the others: new keys, and aliases that lag behind a switch."""
+    if isinstance(step, PointAlias):
+        return run.inventory.views[step.region].signing_kid() == step.kid
     if isinstance(step, WriteJwks):
         document = run.inventory.views[step.region].jwks_document()
         served = set(document.kids()) if document else set[str]()
         known = {key.kid for key in run.inventory.state.keys}
         return served <= set(step.keys) <= served | known
-    return isinstance(step, Generate)
+    return isinstance(step, Generate | Replicate)
 
 
 def stages(steps: Sequence[Step]) -> list[list[Step]]:
@@ -91,12 +98,17 @@ def stages(steps: Sequence[Step]) -> list[list[Step]]:
 
 
 def recover(run: Run) -> None:
-    """Close an intent that an earlier run left open: whatever of it took effect is recorded, the rest forgotten."""
-    intent = run.inventory.state.intent
-    if intent is None:
-        return
-    outcomes = [_found(run, step) for step in intent.steps]
-    _record(run, list(intent.steps), outcomes, "recovered")
+    """Close the intents that earlier runs left open: whatever took effect is recorded, the rest forgotten.
+
+    A key whose making stays unknown keeps its intent for the next run.
+    """
+    state = run.inventory.state
+    for intent in (*state.unanswered, *((state.intent,) if state.intent else ())):
+        outcomes = [_found(run, step, intent) for step in intent.steps]
+        kept = tuple(old for old in run.inventory.state.unanswered if old.id != intent.id)
+        reopened = replace(run.inventory.state, intent=intent, unanswered=kept)
+        run.inventory = replace(run.inventory, state=reopened)
+        _record(run, list(intent.steps), outcomes, "recovered")
 
 
 def record_settled(run: Run) -> None:
@@ -119,8 +131,9 @@ def staged_key(run: Run, generation: int, algorithm: Algorithm, made: Generated)
 
 def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
     now, state = run.world.clock.now(), run.inventory.state
-    run.world.state.renew(run.lease, LEASE_TERM)
-    opened = begin(state, steps, run.issuer.setup.policy, secrets.token_hex(8), now)
+    run.world.state.renew(run.lease, run.world.lease_term)
+    run.inventory = replace(run.inventory, state=with_lineage(state))
+    opened = begin(run.inventory.state, steps, run.issuer.setup.policy, secrets.token_hex(8), now)
     entries = [*lines(run.issuer.name, "begun", steps, now), *moment_lines(state, opened, now)]
     save(run, opened, entries)
     for step in steps:
@@ -143,25 +156,73 @@ def _carry_out(run: Run, step: Step) -> Outcome:
         return Outcome(view=_write(run, step))
     match step:
         case Generate():
-            policy, name = run.issuer.setup.policy, run.issuer.name
-            algorithm = Algorithm(step.algorithm)
-            made = run.issuer.keys.generate(name, step.generation, algorithm, policy.rsa_bits)
-            return Outcome(key=staged_key(run, step.generation, algorithm, made))
+            return _generated(run, step)
+        case Replicate():
+            region = _aws_region(run, step.region) or ""
+            return Outcome(arn=_control(run).replicate(_key(run, step.kid).handle, region))
+        case PointAlias():
+            return Outcome(view=_pointed(run, step))
         case Retire():
             return _retired(run, step)
-        case Destroy():
-            key = run.inventory.state.key(step.kid)
-            if key:
-                run.issuer.keys.destroy(key.handle)
-            return Outcome()
         case Disable():
-            raise InternalError("local keys cannot be disabled, only destroyed")
+            _control(run).disable(_key(run, step.kid).handle)
+            return Outcome()
+        case Destroy():
+            run.issuer.keys.destroy(_key(run, step.kid).handle)
+            return Outcome()
         case _:
             assert_never(step)
 
 
+def _generated(run: Run, step: Generate) -> Outcome:
+    intent = run.inventory.state.intent
+    if intent is None:
+        raise InternalError("a key is asked for without an intent")
+    algorithm, bits = Algorithm(step.algorithm), run.issuer.setup.policy.rsa_bits
+    made = run.issuer.keys.generate(_name(run, step, intent), algorithm, bits)
+    return Outcome(key=staged_key(run, step.generation, algorithm, made))
+
+
+def _name(run: Run, step: Generate, intent: Intent) -> KeyName:
+    """What the key of a step is asked for under, and found again."""
+    lineage = run.inventory.state.lineage
+    return KeyName(run.issuer.name, step.generation, lineage, intent.id, intent.opened_at)
+
+
+def _key(run: Run, kid: str) -> Key:
+    key = run.inventory.state.key(kid)
+    if key is None:
+        raise InternalError(f"the state has no key {kid}")
+    return key
+
+
+def _control(run: Run) -> KeyControl:
+    if run.issuer.control is None:
+        raise InternalError("only KMS keys are replicated and disabled")
+    return run.issuer.control
+
+
+def _aws_region(run: Run, region: str) -> str | None:
+    setup = run.issuer.setup.region(region)
+    return setup.aws_region if setup else None
+
+
+def _pointed(run: Run, step: PointAlias) -> RegionView:
+    """The region once its alias points at the region's own key."""
+    handle, ports = _key(run, step.kid).handle, run.issuer.regions[step.region]
+    region = _aws_region(run, step.region)
+    arn = handle.arn_in(region) if isinstance(handle, KmsHandle) else None
+    if ports.alias is None or arn is None:
+        raise InternalError(f"{step.region} has no alias to point at {step.kid}")
+    run.issuer.keys.prove(handle, region)
+    point(ports.alias, arn, run.world.clock)
+    return read_view(ports)
+
+
 def _write(run: Run, step: JwksStep | SigningStep) -> RegionView:
     ports = run.issuer.regions[step.region]
+    if isinstance(step, SigningStep):
+        run.issuer.keys.prove(_key(run, step.kid).handle, _aws_region(run, step.region))
     record, setup = run.inventory.state.record(step.region), run.issuer.setup.region(step.region)
     known = record.proven and setup is not None and record.jwks_location == setup.jwks_location
     if isinstance(step, JwksStep) and not known:
@@ -186,7 +247,7 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
     now, before = run.world.clock.now(), run.inventory.state
     after = finish(before, run.issuer.setup, steps, outcomes, now)
     pairs = list(zip(steps, outcomes, strict=True))
-    views = {s.region: o.view for s, o in pairs if o.view and isinstance(s, JwksStep | SigningStep)}
+    views = {s.region: o.view for s, o in pairs if o.view and isinstance(s, RegionStep)}
     evidence = run.inventory.evidence
     for step in steps:
         if isinstance(step, RepairJwks) and step.region in views:
@@ -208,11 +269,14 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
             run.bound[step.ref] = outcome.key.kid
 
 
-def _found(run: Run, step: Step) -> Outcome:
+def _found(run: Run, step: Step, intent: Intent) -> Outcome:
     """What an interrupted step left behind; an error where nothing did."""
-    name = run.issuer.name
     if isinstance(step, Generate):
-        made = run.issuer.keys.find(name, step.generation)
+        try:
+            made = run.issuer.keys.find(_name(run, step, intent))
+        except KeyStoreError as error:
+            unsure = KeyStoreUnsure(f"{step.ref} cannot be looked for", detail=error.message)
+            return Outcome(error=unsure)
         if made:
             return Outcome(key=staged_key(run, step.generation, Algorithm(step.algorithm), made))
     elif isinstance(step, JwksStep):
@@ -224,8 +288,10 @@ def _found(run: Run, step: Step) -> Outcome:
         document = view.signing_document() if view else None
         if document and (document.generation, document.active.kid) == (step.generation, step.kid):
             return Outcome(view=view)
-    elif isinstance(step, Destroy):
-        return _carry_out(run, step)
+    elif isinstance(step, PointAlias):
+        view = run.inventory.views.get(step.region)
+        if view and view.signs_only_with(_key(run, step.kid)):
+            return Outcome(view=view)
     return Outcome(error=TargetConflict("interrupted before it took effect"))
 
 
@@ -257,4 +323,4 @@ def _bind(step: Step, bound: dict[str, str]) -> Step:
 
 def _place(step: Step) -> str | None:
     """The region a step works in, None when it works in none."""
-    return step.region if isinstance(step, JwksStep | SigningStep) else None
+    return step.region if isinstance(step, RegionStep) else None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from rotator.app.listing import NO_LISTING, Listing, as_left, known_regions
 from rotator.app.looking import Glance, glance_at_all, look_of
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.evidence import (
@@ -15,12 +16,11 @@ from rotator.domain.evidence import (
     fold_signing,
     fold_staleness,
 )
-from rotator.domain.inventory import Absent, Inventory, JwksRead, RegionView, SigningRead
-from rotator.domain.jwks import Jwks, ServedKey, own_entry, render
-from rotator.domain.keys import Key
+from rotator.domain.inventory import Inventory, JwksRead, RegionView
+from rotator.domain.keys import Key, WrappedHandle
+from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import JwksStep
-from rotator.domain.signing import SigningDocument, parse_signing
-from rotator.domain.state import IssuerState, RegionRecord
+from rotator.domain.state import IssuerState
 from rotator.domain.timing import staleness
 from rotator.errors import StateError
 from rotator.planning.settle import settled
@@ -40,14 +40,20 @@ def with_lineage(state: IssuerState) -> IssuerState:
     return state if state.lineage else replace(state, lineage=secrets.token_hex(8))
 
 
-def gather(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
-    """Look at everything, as often as keys that wait for their turn need passes; keep the evidence."""
-    before = world.state.load_evidence(issuer.name)
-    glances = glance_at_all(world, issuer)
+def gather(
+    world: World, issuer: IssuerWorld, state: IssuerState, listing: Listing = NO_LISTING
+) -> Inventory:
+    """Look at everything, as often as keys that wait for their turn need passes; keep the evidence.
+
+    What `listing` shows to be as rotator left it is not read once more.
+    """
+    before, versions = world.state.load_evidence(issuer.name), _asks_for_versions(state)
+    known = known_regions(issuer, state, listing)
+    glances = glance_at_all(world, issuer, known, versions=versions)
     evidence = _fold(world, issuer, state, before, glances)
     for _ in range(_samples_lacking(issuer, state, evidence)):
         world.clock.sleep(PAUSE)
-        glances = glance_at_all(world, issuer)
+        glances = glance_at_all(world, issuer, {}, versions=versions)
         evidence = _fold(world, issuer, state, evidence, glances)
     if state.serial:  # looking at a fresh folder leaves nothing in it
         evidence = keep_evidence(world, evidence, before)
@@ -69,7 +75,10 @@ def keep_evidence(world: World, evidence: Evidence, before: Evidence | None) -> 
 
 def remembered(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
     """The inventory without looking: every region as rotator last left it (`--no-refresh`)."""
-    views = {name: _as_left(state, state.record(name)) for name in issuer.regions}
+    views = {
+        name: as_left(state, state.record(name), has_alias=ports.alias is not None)
+        for name, ports in issuer.regions.items()
+    }
     evidence = world.state.load_evidence(issuer.name)
     return settled(
         Inventory(setup=issuer.setup, state=state, evidence=evidence, views=views),
@@ -83,12 +92,20 @@ def fold_views(
     """The evidence after reads of signing targets (design T3)."""
     kids = tuple(key.kid for key in state.keys)
     for name, view in views.items():
-        readable = isinstance(view.signing, SigningRead) and isinstance(
-            view.signing.document, SigningDocument
-        )
-        if readable or isinstance(view.signing, Absent):
-            evidence = fold_signing(evidence, name, view.signing_kid(), kids, world.clock.now())
+        if view.signing_known():
+            named = view.named_kids(state)
+            evidence = fold_signing(evidence, name, named, kids, world.clock.now())
     return evidence
+
+
+def _asks_for_versions(state: IssuerState) -> bool:
+    """Old versions of `signing.json` count where they may be the last that holds a wrapped private half."""
+    return any(
+        isinstance(key.handle, WrappedHandle)
+        and phase(key) is Phase.REMOVED
+        and key.moments.destroyed_at is None
+        for key in state.keys
+    )
 
 
 def _fold(
@@ -142,19 +159,3 @@ def _samples_lacking(issuer: IssuerWorld, state: IssuerState, evidence: Evidence
 def _waiting_keys(state: IssuerState) -> tuple[Key, ...]:
     begun = state.switching()
     return (*((begun,) if begun else ()), *never_signed(state))
-
-
-def _as_left(state: IssuerState, record: RegionRecord) -> RegionView:
-    """A region as it was last written; the text of foreign keys is not remembered, their kids are."""
-    jwks: JwksRead | Absent = Absent()
-    signing: SigningRead | Absent = Absent()
-    if record.jwks_etag is not None:
-        keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
-        entries = tuple(
-            own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys
-        )
-        jwks = JwksRead(record.jwks_etag, render(entries), Jwks(entries))
-    if record.signing_etag is not None and record.signing_body is not None:
-        body = record.signing_body.encode()
-        signing = SigningRead(record.signing_etag, body, parse_signing(body))
-    return RegionView(jwks, signing)

@@ -10,28 +10,33 @@ from datetime import datetime
 
 from rotator.domain.codec import encode
 from rotator.domain.inventory import JwksRead, RegionView, SigningRead
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, KmsHandle, WrappedHandle, least_signer_stop
 from rotator.domain.lifecycle import Event, advance
 from rotator.domain.plan import (
     Destroy,
+    Disable,
     Generate,
     JwksStep,
+    PointAlias,
+    RegionStep,
     Remove,
+    Replicate,
     SigningStep,
     Step,
     Switch,
 )
 from rotator.domain.policy import IssuerSetup, Policy
 from rotator.domain.state import Intent, IssuerState, RegionRecord
-from rotator.errors import RotatorError
+from rotator.errors import KeyStoreUnsure, RotatorError
 from rotator.ports import AuditEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an effect left: a new key, the region as it reads now, or an error."""
+    """What an effect left: a new key, a replica's ARN, the region as it reads now, or an error."""
 
     key: Key | None = None
+    arn: str | None = None
     view: RegionView | None = None
     error: RotatorError | None = None
 
@@ -52,10 +57,21 @@ def finish(
     outcomes: Sequence[Outcome],
     now: datetime,
 ) -> IssuerState:
-    """The state with the results of a stage, its intent closed; moments are settled by the caller."""
+    """The state with the results of a stage, its intent closed; moments are settled by the caller.
+
+    A key that may or may not have been made keeps its intent, so that it is looked for again.
+    """
     for step, outcome in zip(steps, outcomes, strict=True):
         if outcome.error is None:
             state = _finish_one(state, setup, step, outcome, now)
+    unsure = [
+        step
+        for step, outcome in zip(steps, outcomes, strict=True)
+        if isinstance(outcome.error, KeyStoreUnsure)
+    ]
+    if state.intent and unsure:
+        kept = replace(state.intent, steps=tuple(unsure))
+        state = replace(state, unanswered=(*state.unanswered, kept))
     return replace(state, intent=None)
 
 
@@ -100,7 +116,7 @@ def _begin_one(state: IssuerState, step: Step, policy: Policy, now: datetime) ->
     key = replace(
         key,
         max_token_lifetime=max(key.max_token_lifetime, policy.token_lifetime),
-        max_signer_stop=max(key.max_signer_stop, policy.signer_stop),
+        max_signer_stop=max(key.max_signer_stop, policy.signer_stop, least_signer_stop(key.handle)),
     )
     return state.with_key(
         advance(key, Event.START_SWITCH, now) if isinstance(step, Switch) else key
@@ -112,20 +128,36 @@ def _finish_one(
 ) -> IssuerState:
     if outcome.key is not None and state.key(outcome.key.kid) is None:
         return replace(state, keys=(*state.keys, outcome.key))
-    if outcome.view is not None and isinstance(step, JwksStep | SigningStep):
+    if outcome.view is not None and isinstance(step, RegionStep):
         record = _recorded(state.record(step.region), setup, step, outcome.view, now)
         return state.with_record(step.region, record)
-    key = state.key(step.kid) if isinstance(step, Destroy) else None
-    return state.with_key(advance(key, Event.DESTROY, now)) if key else state
+    key = state.key(step.kid) if isinstance(step, Replicate | Disable | Destroy) else None
+    return state.with_key(_changed(key, step, outcome, now)) if key else state
+
+
+def _changed(key: Key, step: Step, outcome: Outcome, now: datetime) -> Key:
+    """A key after something was done to its private half."""
+    if isinstance(step, Replicate) and isinstance(key.handle, KmsHandle) and outcome.arn:
+        region = outcome.arn.split(":")[3]
+        return replace(key, handle=key.handle.with_replica(region, outcome.arn))
+    if isinstance(step, Disable):
+        return advance(key, Event.DISABLE, now)
+    if isinstance(step, Destroy):
+        key = advance(key, Event.DESTROY, now)
+        if isinstance(key.handle, WrappedHandle):
+            return replace(key, handle=replace(key.handle, ciphertext=""))
+    return key
 
 
 def _recorded(
     record: RegionRecord,
     setup: IssuerSetup,
-    step: JwksStep | SigningStep,
+    step: RegionStep,
     view: RegionView,
     now: datetime,
 ) -> RegionRecord:
+    if isinstance(step, PointAlias):
+        return replace(record, alias_arn=view.alias_arn())
     region = setup.region(step.region)
     if isinstance(step, JwksStep) and isinstance(view.jwks, JwksRead):
         location = region.jwks_location if region else record.jwks_location

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from rotator.app.gather import gather, load_state, remembered
+from rotator.app.listing import NO_LISTING, Listing, listing_of
 from rotator.app.looking import side_by_side
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.evidence import Evidence, Sighting, Verdict
@@ -18,9 +19,14 @@ def make_plan(world: World, *, at: datetime | None = None, refresh: bool = True)
     return plan_of(world, inventories, at=at)
 
 
-def inventories_of(world: World, *, refresh: bool = True) -> list[Inventory]:
-    """Every issuer's inventory, looked at now or as remembered."""
-    return side_by_side(lambda issuer: _inventory(world, issuer, refresh=refresh), world.issuers)
+def inventories_of(
+    world: World, *, refresh: bool = True, thorough: bool = False
+) -> list[Inventory]:
+    """Every issuer's inventory, looked at now or as remembered; `thorough` reads what a listing could tell, too."""
+    listing = listing_of(world) if refresh and not thorough else NO_LISTING
+    return side_by_side(
+        lambda issuer: _inventory(world, issuer, listing, refresh=refresh), world.issuers
+    )
 
 
 def plan_of(world: World, inventories: list[Inventory], *, at: datetime | None = None) -> Plan:
@@ -37,9 +43,9 @@ def plan_of(world: World, inventories: list[Inventory], *, at: datetime | None =
     )
 
 
-def _inventory(world: World, issuer: IssuerWorld, *, refresh: bool) -> Inventory:
+def _inventory(world: World, issuer: IssuerWorld, listing: Listing, *, refresh: bool) -> Inventory:
     state = load_state(world, issuer)
-    return gather(world, issuer, state) if refresh else remembered(world, issuer, state)
+    return gather(world, issuer, state, listing) if refresh else remembered(world, issuer, state)
 
 
 def _goes_on(evidence: Evidence, at: datetime) -> Evidence:

@@ -31,6 +31,8 @@ class TokenWanted:
 def make_token(world: World, issuer: str, wanted: TokenWanted) -> str:
     """A compact JWS, checked by another library than the one that signed it before it is handed out.
 
+    A KMS key is named itself, in the region, so that an alias that moves meanwhile cannot change it (design T9b).
+
     Raises UsageError, NothingToSignWith, NoSuchKey, TokenRefused, TargetError, KeyStoreError.
     """
     chosen = issuer_named(world, issuer)
@@ -48,7 +50,10 @@ def make_token(world: World, issuer: str, wanted: TokenWanted) -> str:
     }
     try:
         unsigned = signing_input(key.jwk.alg, key.kid, claims)
-        token = assemble(unsigned, chosen.keys.sign(key.handle, key.jwk.alg, unsigned))
+        setup = chosen.setup.region(wanted.region)
+        place = setup.aws_region if setup else None
+        signature = chosen.keys.sign(key.handle, key.jwk.alg, unsigned, place)
+        token = assemble(unsigned, signature)
         check(token, key.jwk, now, chosen.setup.policy.leeway)
     except ValueError as error:
         words = "a verifier would refuse this token"

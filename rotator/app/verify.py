@@ -17,7 +17,7 @@ def verify(
     world: World, *, regions: tuple[str, ...] = (), as_of: datetime | None = None
 ) -> VerifyReport:
     """One look at every gate of every issuer; `regions` narrows what is looked at, never what is overdue."""
-    inventories = inventories_of(world)
+    inventories = inventories_of(world, thorough=True)
     plan = plan_of(world, inventories, at=as_of)
     found = [verdict for inventory in inventories for verdict in _verdicts(inventory)]
     overdue = [

@@ -2,29 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rotator.domain.policy import IssuerSetup
 from rotator.errors import UsageError
-from rotator.ports import Clock, DocumentTarget, KeyStore, Probe, Reporter, StateStore
+from rotator.ports import (
+    AliasTarget,
+    Catalogue,
+    Clock,
+    Doctor,
+    DocumentTarget,
+    KeyControl,
+    KeyStore,
+    Probe,
+    Reporter,
+    StateStore,
+)
+
+LEASE_TERM = timedelta(minutes=3)
+"""Longer than any single effect with its read-back may take, timeouts and retries included (design I6)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionPorts:
-    """One region of one issuer: its two documents and the public URLs that serve the first."""
+    """One region of one issuer: its two documents, the public URLs that serve the first, and its KMS alias."""
 
     jwks: DocumentTarget
     signing: DocumentTarget
     public_urls: tuple[str, ...] = ()
+    alias: AliasTarget | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerWorld:
-    """One issuer with everything it reaches. `regions` has every configured region, by name."""
+    """One issuer with everything it reaches. `regions` has every configured region, by name.
+
+    `control` where its keys are KMS's.
+    """
 
     setup: IssuerSetup
     regions: Mapping[str, RegionPorts]
     keys: KeyStore
     jwks_url: str | None = None
+    control: KeyControl | None = None
 
     @property
     def name(self) -> str:
@@ -43,6 +63,9 @@ class World:
     issuers: tuple[IssuerWorld, ...]
     config_digest: str
     owner: str
+    lease_term: timedelta = LEASE_TERM
+    catalogues: tuple[Catalogue, ...] = ()
+    doctors: tuple[Doctor, ...] = ()
 
 
 def issuer_named(world: World, name: str) -> IssuerWorld:

@@ -1,6 +1,6 @@
 """One document into one region: the bytes a step means, written on the ETag it expects, and read back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rotator.app.looking import read_view
 from rotator.app.world import RegionPorts
@@ -10,6 +10,10 @@ from rotator.domain.plan import JwksStep, SigningStep
 from rotator.domain.signing import render_signing
 from rotator.errors import InternalError, TargetConflict, TargetError
 from rotator.planning.orders import orders
+from rotator.ports import AliasTarget, Clock
+
+_ALIAS_PATIENCE = timedelta(seconds=15)
+_ALIAS_PAUSE = timedelta(milliseconds=500)
 
 
 def body_of(inventory: Inventory, step: JwksStep | SigningStep, now: datetime) -> bytes:
@@ -28,7 +32,17 @@ def body_of(inventory: Inventory, step: JwksStep | SigningStep, now: datetime) -
         raise InternalError(f"no key {step.kid} to sign with")
     standby = state.key(step.standby) if step.standby else None
     policy = inventory.setup.policy
-    return render_signing(orders(state, policy, key, standby, step.generation, now))
+    region = inventory.setup.region(step.region)
+    told = orders(
+        state,
+        policy,
+        key,
+        standby,
+        step.generation,
+        written_at=now,
+        aws_region=region.aws_region if region else None,
+    )
+    return render_signing(told)
 
 
 def expected_etag(inventory: Inventory, step: JwksStep | SigningStep) -> str | None:
@@ -38,6 +52,28 @@ def expected_etag(inventory: Inventory, step: JwksStep | SigningStep) -> str | N
     view = inventory.views[step.region]
     read = view.jwks if isinstance(step, JwksStep) else view.signing
     return read.etag if isinstance(read, JwksRead | SigningRead) else None
+
+
+def point(alias: AliasTarget, arn: str, clock: Clock) -> None:
+    """Point an alias at a key and wait until it reads back so: aliases become consistent late.
+
+    An answer lost after the effect is a success. Raises TargetError.
+    """
+    failure: TargetError | None = None
+    try:
+        alias.point(arn)
+    except TargetError as error:
+        failure = error
+    until = clock.monotonic() + _ALIAS_PATIENCE.total_seconds()
+    while alias.read() != arn:
+        if failure:
+            raise failure
+        if clock.monotonic() >= until:
+            raise TargetConflict(
+                f"{alias.location} does not read back as it was pointed",
+                detail="somebody else moved it in the same moment, or KMS is slow to show it",
+            )
+        clock.sleep(_ALIAS_PAUSE)
 
 
 def write(

@@ -9,6 +9,7 @@ from rotator.cli.argv import Line, hoist
 
 if TYPE_CHECKING:
     from rotator.app.world import World
+    from rotator.aws import AwsClients
     from rotator.ports import Clock
 
 
@@ -22,10 +23,12 @@ def main(
     clock: "Clock | None" = None,
     environ: Mapping[str, str] | None = None,
     wiring: "Callable[[World], World] | None" = None,
+    clients: "AwsClients | None" = None,
 ) -> int:
     """Run one command line and return its exit code.
 
-    `clock`, `environ` and `wiring` are for callers in the same process: no flag or variable moves a clock.
+    `clock`, `environ`, `wiring` and `clients` (AWS's, to be used again) are for callers in the same process: no flag or
+    variable moves a clock.
     """
     line = hoist(sys.argv[1:] if argv is None else argv)
     if line.has("--version"):
@@ -33,7 +36,7 @@ def main(
 
         sys.stdout.write(f"rotator {__version__}\n")
         return 0
-    return _guarded(line, clock, os.environ if environ is None else environ, wiring)
+    return _guarded(line, clock, os.environ if environ is None else environ, wiring, clients)
 
 
 def _guarded(
@@ -41,13 +44,14 @@ def _guarded(
     clock: "Clock | None",
     environ: Mapping[str, str],
     wiring: "Callable[[World], World] | None",
+    clients: "AwsClients | None",
 ) -> int:
     """Nothing but an exit code leaves here: every error is printed as one."""
     from rotator.cli.failure import report
     from rotator.cli.run import run
 
     try:
-        code = run(line, clock, environ, wiring)
+        code = run(line, clock, environ, wiring, clients)
     except BrokenPipeError:
         # The reader of a pipe went away; what is left in the buffer must not be written at exit either.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import typer.main
@@ -21,6 +21,9 @@ from rotator.cli.session import Session, session
 from rotator.errors import UsageError
 from rotator.ports import Clock
 
+if TYPE_CHECKING:
+    from rotator.aws import AwsClients
+
 COMMANDS = (
     "init",
     "config",
@@ -32,6 +35,7 @@ COMMANDS = (
     "history",
     "audit",
     "token",
+    "doctor",
     "hold",
     "release",
     "state",
@@ -51,9 +55,10 @@ def run(
     clock: Clock | None,
     environ: Mapping[str, str],
     wiring: Callable[[World], World] | None,
+    clients: "AwsClients | None",
 ) -> int:
     """Carry out a command line; raises what goes wrong."""
-    made = Session(environ=environ, clock=clock or SystemClock(), wiring=wiring)
+    made = Session(environ=environ, clock=clock or SystemClock(), wiring=wiring, clients=clients)
     words = line.words() if line.rest else [*line.options, "--help"]
     code = build(line.command).main(
         args=words, prog_name="rotator", standalone_mode=False, obj=made

@@ -18,6 +18,7 @@ from rotator.errors import UsageError
 from rotator.ports import Clock, Reporter
 
 if TYPE_CHECKING:
+    from rotator.aws import AwsClients
     from rotator.config.settings import Settings
 
 Wiring = Callable[[World], World]
@@ -31,6 +32,7 @@ class Session:
     environ: Mapping[str, str]
     clock: Clock
     wiring: Wiring | None = None
+    clients: "AwsClients | None" = None
     config: Path | None = None
     issuers: tuple[str, ...] = ()
     json_logs: bool = False
@@ -79,6 +81,7 @@ class Session:
             reporter=self.reporter,
             environ=self.environ,
             issuers=self.issuers,
+            clients=self.clients,
         )
         return self.wiring(world) if self.wiring else world
 

@@ -2,38 +2,44 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from rotator.config import profiles, rules, sharing
+from rotator.config import aliases, profiles, rules, sharing
 from rotator.config.effective import Effective, effective, numbers
+from rotator.config.keys import KeysBuilder, keys_spot, keys_written
 from rotator.config.model import (
-    AwsModel,
     FileModel,
     HttpCheckModel,
-    LocalKeysModel,
     RegionModel,
     S3JwksModel,
     S3SigningModel,
+    S3StateModel,
     SqliteModel,
 )
 from rotator.config.places import Problems, Spot
+from rotator.config.reach import aws_spec
 from rotator.config.reading import Entry, Reading
 from rotator.config.settings import (
     AwsSpec,
     DocumentSpec,
     FileSpec,
     IssuerSpec,
+    KeysSpec,
+    KmsSpec,
     LocalKeysSpec,
+    Number,
     RegionSpec,
     S3Spec,
+    S3StateSpec,
     SqliteSpec,
     StateSpec,
     location_of,
 )
 from rotator.config.values import ISSUER
+from rotator.config.written import written
 from rotator.domain.caching import parse_cache_control
 from rotator.domain.codec import encode
 from rotator.domain.plan import Severity
@@ -46,6 +52,7 @@ class Built:
     """What the models amount to; worth something only when no problems were found."""
 
     state: StateSpec
+    state_written: tuple[Number, ...]
     issuers: tuple[IssuerSpec, ...]
     infeasible: Problems
     warnings: Problems
@@ -54,12 +61,13 @@ class Built:
     @property
     def digest(self) -> str:
         """`sha256:` over everything that a plan depends on; locations count as written, not as this machine has them."""
+        keys = {spec: encode(spec) for spec in {spec.keys for spec in self.issuers}}
         issuers = {
             spec.name: {
                 "url": spec.setup.url,
                 "jwks_url": spec.jwks_url,
                 "policy": encode(spec.setup.policy),
-                "keys": encode(spec.keys),
+                "keys": keys[spec.keys],
                 "regions": encode(spec.regions),
             }
             for spec in self.issuers
@@ -72,7 +80,8 @@ class Built:
 def build(reading: Reading, base: Path, problems: Problems) -> Built:
     """Build the settings' parts; what must not be goes to `problems`, what cannot work to `infeasible`."""
     config, main, entries = reading.config, reading.main, reading.entries
-    rules.not_in_this_version(config, main, entries, problems)
+    rules.not_in_this_version(config, main, problems)
+    rules.unknown_waves(config, main, entries, problems)
     rules.insecure_urls(config, main, entries, problems)
     if not entries and not reading.cured:
         problems.add(main.at("issuers"), "at least one issuer is needed")
@@ -84,30 +93,54 @@ def build(reading: Reading, base: Path, problems: Problems) -> Built:
     specs = tuple(
         builder.issuer(entry, policy) for entry, policy in zip(entries, policies, strict=True)
     )
-    sharing.shared_places(specs, config, main, base, problems)
+    sharing.shared_places(specs, reading, base, problems)
     sharing.shared_urls(specs, entries, main, problems)
-    state = config.state.path if isinstance(config.state, SqliteModel) else ""
-    built = Built(SqliteSpec(state), specs, *(Problems(main.label) for _ in range(3)))
+    aliases.shared_aliases(specs, [keys_spot(entry, reading) for entry in entries], problems)
+    state_spot = main.at("state") if "state" in config.model_fields_set else None
+    built = Built(
+        _state(config.state),
+        written(config.state, state_spot),
+        specs,
+        *(Problems(main.label) for _ in range(3)),
+    )
     for spec, entry, policy in zip(specs, entries, policies, strict=True):
-        _judge(built, spec, policy, entry, reading)
+        _judge(built, spec, policy.spots, entry, reading)
     return built
+
+
+def _state(model: SqliteModel | S3StateModel) -> StateSpec:
+    match model:
+        case SqliteModel():
+            return SqliteSpec(model.path)
+        case S3StateModel():
+            return S3StateSpec(aws_spec(model.aws), model.bucket, model.prefix)
+        case _:
+            assert_never(model)
 
 
 class _Builder:
     def __init__(self, reading: Reading, base: Path, problems: Problems) -> None:
         self._reading, self._base, self._problems = reading, base, problems
+        self._aws = {name: aws_spec(model.aws) for name, model in reading.config.regions.items()}
+        self._keys = KeysBuilder(reading, base, self._aws, problems)
 
     def issuer(self, entry: Entry, policy: Effective) -> IssuerSpec:
         regions = self._regions(entry)
-        keys = entry.model.keys or self._reading.config.keys
-        has_url = entry.model.jwks_url is not None
-        setups = tuple(_region_setup(self._base, region) for region in regions)
+        keys = self._keys.spec(entry, [region.name for region in regions])
         return IssuerSpec(
-            setup=IssuerSetup(entry.name, entry.model.url, policy.policy, setups, has_url),
-            keys=LocalKeysSpec(keys.path if isinstance(keys, LocalKeysModel) else ""),
+            setup=IssuerSetup(
+                entry.name,
+                entry.model.url,
+                policy.policy,
+                tuple(_region_setup(self._base, region, keys, entry.name) for region in regions),
+                has_jwks_url=entry.model.jwks_url is not None,
+                rollback_window=keys.rollback_window if isinstance(keys, KmsSpec) else None,
+            ),
+            keys=keys,
             jwks_url=entry.model.jwks_url,
             regions=regions,
             numbers=numbers(policy),
+            keys_written=keys_written(entry, self._reading),
         )
 
     def _regions(self, entry: Entry) -> tuple[RegionSpec, ...]:
@@ -120,76 +153,70 @@ class _Builder:
             elif name in (chosen or ())[:i]:
                 self._problems.add(entry.spot.at("regions", i), f"{name} is listed twice")
         return tuple(
-            _region(name, model, entry.name)
+            _region(name, model, self._aws[name], entry.name)
             for name, model in known.items()
             if chosen is None or name in chosen
         )
 
 
-def _region(name: str, model: RegionModel, issuer: str) -> RegionSpec:
+def _region(name: str, model: RegionModel, aws: AwsSpec, issuer: str) -> RegionSpec:
     urls = [check.url for check in model.checks if isinstance(check, HttpCheckModel)]
     return RegionSpec(
         name,
-        _document(model.jwks, model.aws, issuer),
-        _document(model.signing, model.aws, issuer),
+        _document(model.jwks, aws, issuer),
+        _document(model.signing, aws, issuer),
         tuple(_filled(url, issuer) for url in urls),
+        aws,
     )
 
 
 def _document(
-    model: FileModel | S3JwksModel | S3SigningModel, aws: AwsModel, issuer: str
+    model: FileModel | S3JwksModel | S3SigningModel, aws: AwsSpec, issuer: str
 ) -> DocumentSpec:
     match model:
         case FileModel():
             return FileSpec(_filled(model.path, issuer))
         case S3JwksModel():
-            return S3Spec(_aws(aws), model.bucket, _filled(model.key, issuer), model.cache_control)
+            return S3Spec(aws, model.bucket, _filled(model.key, issuer), model.cache_control)
         case S3SigningModel():
-            return S3Spec(_aws(aws), model.bucket, _filled(model.key, issuer))
+            return S3Spec(aws, model.bucket, _filled(model.key, issuer))
         case _:
             assert_never(model)
-
-
-def _aws(model: AwsModel) -> AwsSpec:
-    return AwsSpec(
-        region=model.region,
-        profile=model.profile,
-        role_arn=model.role_arn,
-        external_id=model.external_id,
-        s3_endpoint=model.endpoints.s3,
-        sts_endpoint=model.endpoints.sts,
-    )
 
 
 def _filled(template: str, issuer: str) -> str:
     return template.replace(ISSUER, issuer)
 
 
-def _region_setup(base: Path, region: RegionSpec) -> RegionSetup:
+def _region_setup(base: Path, region: RegionSpec, keys: KeysSpec, issuer: str) -> RegionSetup:
     header = region.jwks.cache_control if isinstance(region.jwks, S3Spec) else None
     return RegionSetup(
         region.name,
         location_of(base, region.jwks),
         location_of(base, region.signing),
         parse_cache_control(header or "") or CacheLifetime(),
-        bool(region.urls),
+        has_public_url=bool(region.urls),
+        aws_region=None if isinstance(keys, LocalKeysSpec) else region.aws.region,
+        alias=_filled(keys.alias, issuer) if isinstance(keys, KmsSpec) else None,
     )
 
 
 def _judge(
-    built: Built, spec: IssuerSpec, policy: Effective, entry: Entry, reading: Reading
+    built: Built, spec: IssuerSpec, policy: Mapping[str, Spot], entry: Entry, reading: Reading
 ) -> None:
+    spots = {**policy, "rollback_window": keys_spot(entry, reading).at("rollback_window")}
     for inequality in feasibility.problems(spec.setup):
-        spots = _spots(inequality.members, entry, reading.main)
-        if not any(reading.is_cured(spot) for spot in spots):
-            spot = _blamed(inequality.members, policy, inequality.region, reading.main)
+        places = _spots(inequality.members, entry, reading.main)
+        if not any(reading.is_cured(place) for place in places):
+            spot = _blamed(inequality.members, spots, inequality.region, reading.main)
             built.infeasible.add(spot, str(inequality))
     for advice in feasibility.warnings(spec.setup):
-        spot = _blamed(advice.members, policy, advice.region, reading.main)
+        spot = _blamed(advice.members, spots, advice.region, reading.main)
         (built.warnings if advice.severity is Severity.WARNING else built.notes).add(
             spot, advice.text
         )
-    _algorithms(built, spec, policy, reading.main)
+    _algorithms(built, spec, spots, reading.main)
+    _shared_state(built, spec, keys_spot(entry, reading))
 
 
 def _spots(members: Sequence[str], entry: Entry, main: Spot) -> list[Spot]:
@@ -197,21 +224,32 @@ def _spots(members: Sequence[str], entry: Entry, main: Spot) -> list[Spot]:
     return [spot.at("policy", member) for member in members for spot in (entry.spot, main)]
 
 
-def _blamed(members: Sequence[str], policy: Effective, region: str | None, main: Spot) -> Spot:
+def _blamed(
+    members: Sequence[str], spots: Mapping[str, Spot], region: str | None, main: Spot
+) -> Spot:
     """The place to look at first: the first member that is no default, or the region's own."""
-    written = [policy.spots[member] for member in members if member in policy.spots]
-    if region and (not written or not members):
+    found = [spots[member] for member in members if member in spots]
+    if region and (not found or not members):
         return main.at("regions", region, *(("jwks", "cache_control") if members else ()))
-    return written[0] if written else main.at("policy", members[0])
+    return found[0] if found else main.at("policy", members[0])
 
 
-def _algorithms(built: Built, spec: IssuerSpec, policy: Effective, main: Spot) -> None:
+def _shared_state(built: Built, spec: IssuerSpec, spot: Spot) -> None:
+    if isinstance(built.state, S3StateSpec) and isinstance(spec.keys, LocalKeysSpec):
+        text = (
+            f"the state in s3://{built.state.bucket} is for everyone who runs rotator, but the private keys are in"
+            " a folder of this machine: elsewhere nothing can be done with them"
+        )
+        built.warnings.add(spot, text)
+
+
+def _algorithms(built: Built, spec: IssuerSpec, spots: Mapping[str, Spot], main: Spot) -> None:
     algorithm = spec.setup.policy.algorithm
     for verifier in spec.setup.policy.verifiers:
         profile = profiles.find(verifier.name)
         if profile and profile.algorithms and algorithm not in profile.algorithms:
             readable = ", ".join(sorted(profile.algorithms))
             built.warnings.add(
-                _blamed(("verifiers", "algorithm"), policy, None, main),
+                _blamed(("verifiers", "algorithm"), spots, None, main),
                 f"{verifier.name} reads {readable} only and will refuse every token signed with {algorithm}",
             )

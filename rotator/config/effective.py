@@ -44,6 +44,8 @@ def _members(effective_: Effective) -> Iterator[Number]:
         value = written[name]
         if name == "verifiers":
             value = ", ".join(verifier.name for verifier in effective_.policy.verifiers) or "none"
+        if name == "waves":
+            value = ", then ".join(" + ".join(wave) for wave in value) or "none"
         spot = effective_.spots.get(name)
         yield Number(name, str(value), spot.where if spot else "default")
 

@@ -51,6 +51,7 @@ def _settings(path: Path, built: Built) -> Settings:
         digest=built.digest,
         state=built.state,
         issuers=built.issuers,
+        state_written=built.state_written,
         warnings=built.warnings.lines(),
         notes=built.notes.lines(),
         problems=built.infeasible.lines(),

@@ -3,6 +3,7 @@
 Members are refused when unknown. What this version understands but cannot run yet has its place here too.
 """
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -20,13 +21,16 @@ from pydantic import (
 from rotator.config import profiles
 from rotator.config.values import (
     EMPTY_WHEN_NULL,
+    Alias,
     AwsRegion,
     Bucket,
     CacheControl,
     Count,
     CountOrNone,
     Cron,
+    DeletionWindow,
     Duration,
+    ExternalId,
     FilePath,
     FileTemplate,
     FolderPath,
@@ -35,13 +39,15 @@ from rotator.config.values import (
     Name,
     ObjectKey,
     Positive,
+    Prefix,
     RegionName,
     RoleArn,
-    Template,
+    SessionName,
     Text,
     Url,
     UrlTemplate,
     VerifierTime,
+    WrappingKey,
     shown,
 )
 from rotator.domain.caching import DEFAULT_CACHE_CONTROL
@@ -106,6 +112,16 @@ def _different(entries: tuple[VerifierEntry, ...]) -> tuple[VerifierEntry, ...]:
     return entries
 
 
+def _each_once(waves: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    names = [name for wave in waves for name in wave]
+    if repeated := [name for i, name in enumerate(names) if name in names[:i]]:
+        raise ValueError(f"{repeated[0]} is listed twice")
+    return waves
+
+
+Wave = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+
 class PolicyModel(_Model):
     """The rotation policy; every value is the default. An issuer may say any of it again."""
 
@@ -137,6 +153,10 @@ class PolicyModel(_Model):
     passes_required: Count = _DEFAULT.passes_required
     run_every: Positive = _DEFAULT.run_every
     """How often rotator runs."""
+    waves: Annotated[tuple[Wave, ...], AfterValidator(_each_once)] = ()
+    """Regions that switch together, wave by wave; those that no wave names come after them. None: all at once."""
+    bake: Duration = _DEFAULT.bake
+    """How long a wave signs before the next one switches."""
 
 
 class EndpointsModel(_Model):
@@ -151,10 +171,22 @@ class AwsModel(_Model):
     """How a region's AWS account is reached; what is left out is found as every AWS tool finds it."""
 
     region: AwsRegion | None = None
+    """Needed where keys are in KMS."""
     profile: Text | None = None
     role_arn: RoleArn | None = None
-    external_id: Text | None = None
+    """Assumed with the profile's credentials."""
+    external_id: ExternalId | None = None
+    """What the role's trust policy may ask for."""
+    session_name: SessionName | None = None
+    """How CloudTrail names the role's user; rotator when left out."""
     endpoints: Annotated[EndpointsModel, EMPTY_WHEN_NULL] = EndpointsModel()
+
+    @model_validator(mode="after")
+    def _has_its_role(self) -> "AwsModel":
+        for name in ("external_id", "session_name"):
+            if getattr(self, name) is not None and self.role_arn is None:
+                raise ValueError(f"{name} counts for a role only, and there is no role_arn")
+        return self
 
 
 Aws = Annotated[AwsModel, EMPTY_WHEN_NULL]
@@ -168,11 +200,12 @@ class SqliteModel(_Model):
 
 
 class S3StateModel(_Model):
-    """State in a bucket."""
+    """State in a bucket, shared by everyone who runs rotator."""
 
     kind: Literal["s3"]
     bucket: Bucket
-    prefix: Text = "rotator"
+    prefix: Prefix = "rotator"
+    """What the names of its objects begin with, before a /."""
     aws: Aws = AwsModel()
 
 
@@ -188,18 +221,25 @@ class KmsModel(_Model):
 
     kind: Literal["kms"]
     primary_region: AwsRegion
-    alias: Template = "alias/rotator/{issuer}"
-    policy_file: Text | None = None
-    rollback_window: Duration | None = None
-    deletion_window: Duration | None = None
+    """Where keys are made; those of the other regions are replicas."""
+    alias: Alias = "alias/rotator/{issuer}"
+    """Points at the active key in each region."""
+    policy_file: FilePath | None = None
+    """A key policy in JSON for every key that is made; KMS's default one when left out."""
+    rollback_window: Duration = timedelta(days=7)
+    """So long after its last signature a key is disabled in KMS."""
+    deletion_window: DeletionWindow = timedelta(days=30)
+    """How long KMS waits before it deletes a key, 7d to 30d."""
 
 
 class KmsWrappedModel(_Model):
-    """Private keys wrapped by a KMS key."""
+    """Private keys wrapped by a multi-region KMS key, for signers faster than KMS's quotas."""
 
     kind: Literal["kms-wrapped"]
     primary_region: AwsRegion
-    wrapping_key: Template
+    """Where pairs are made."""
+    wrapping_key: WrappingKey
+    """The alias that the key has in every region, its mrk-… id, or the ARN of either for a key of another account."""
 
 
 State = Annotated[SqliteModel | S3StateModel, Field(discriminator="kind")]

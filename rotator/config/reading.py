@@ -7,6 +7,7 @@ import copy
 import glob
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +43,7 @@ class Reading:
 
     def is_cured(self, spot: Spot) -> bool:
         """Whether this member, or what holds it, was left out."""
-        return any(
+        return bool(self.cured) and any(
             (spot.label, spot.path[:length]) in self.cured
             for length in range(1, len(spot.path) + 1)
         )
@@ -89,7 +90,7 @@ class _Reader:
             try:
                 return kind.model_validate(rest, context=self._context)
             except ValidationError as error:
-                found = faults(error, rest, kind.model_json_schema())
+                found = faults(error, rest, _schema(kind))
             for fault in found if first else ():
                 self._problems.add(spot.at(*fault.path[skip:]), fault.text)
             cuts = [_cut(fault) for fault in found]
@@ -97,6 +98,11 @@ class _Reader:
                 return None
             self.cured.update((spot.label, without(rest, cut)[skip:]) for cut in cuts)
             first = False
+
+
+@cache
+def _schema(kind: type[ConfigModel | IssuersModel]) -> Mapping[str, Any]:
+    return kind.model_json_schema()
 
 
 def _cut(fault: Fault) -> MemberPath:

@@ -1,31 +1,39 @@
-"""What a well-formed configuration must still not say: kinds this version cannot run, insecure URLs, shared objects."""
+"""What a well-formed configuration must still not say: checks this version cannot run, insecure URLs, odd waves."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from rotator.config.model import ConfigModel, HttpCheckModel, LocalKeysModel, SqliteModel
+from rotator.config.model import AwsModel, ConfigModel, HttpCheckModel, S3StateModel
 from rotator.config.places import Problems, Spot
 from rotator.config.reading import Entry
 
 
-def not_in_this_version(
-    config: ConfigModel, main: Spot, entries: Sequence[Entry], problems: Problems
-) -> None:
+def not_in_this_version(config: ConfigModel, main: Spot, problems: Problems) -> None:
     """Refuse what is understood but would silently be left out."""
-    if not isinstance(config.state, SqliteModel):
-        problems.add(main.at("state", "kind"), _later(config.state.kind, "sqlite"))
-    keys = [(main, config.keys), *((entry.spot, entry.model.keys) for entry in entries)]
-    for spot, model in keys:
-        if model is not None and not isinstance(model, LocalKeysModel):
-            problems.add(spot.at("keys", "kind"), _later(model.kind, "local"))
     for name, region in config.regions.items():
         for i, check in enumerate(region.checks):
             spot = main.at("regions", name, "checks", i)
             if not isinstance(check, HttpCheckModel):
-                problems.add(spot.at("kind"), _later(check.kind, "http"))
+                text = f"{check.kind} is not in this version of rotator; use http"
+                problems.add(spot.at("kind"), text)
             elif check.resolve:
                 problems.add(spot.at("resolve"), "is not in this version of rotator; leave it out")
+
+
+def unknown_waves(
+    config: ConfigModel, main: Spot, entries: Sequence[Entry], problems: Problems
+) -> None:
+    """Refuse waves of regions that there are not; an issuer may have fewer of them."""
+    policies = [(main, config.policy), *((entry.spot, entry.model.policy) for entry in entries)]
+    for spot, policy in policies:
+        for i, wave in enumerate(policy.waves):
+            for j, name in enumerate(wave):
+                if name not in config.regions:
+                    text = (
+                        f"there is no region {name!r}; the regions are {', '.join(config.regions)}"
+                    )
+                    problems.add(spot.at("policy", "waves", i, j), text)
 
 
 def insecure_urls(
@@ -47,15 +55,21 @@ def insecure_urls(
 def _urls(
     config: ConfigModel, main: Spot, entries: Sequence[Entry]
 ) -> Iterator[tuple[Spot, str | None, bool]]:
+    if isinstance(config.state, S3StateModel):
+        yield from _endpoints(main.at("state"), config.state.aws)
     for name, region in config.regions.items():
         spot = main.at("regions", name)
-        for kind in ("s3", "kms", "sts"):
-            yield spot.at("aws", "endpoints", kind), getattr(region.aws.endpoints, kind), False
+        yield from _endpoints(spot, region.aws)
         for i, check in enumerate(region.checks):
             yield spot.at("checks", i, "url"), check.url, check.allow_insecure
     for entry in entries:
         yield entry.spot.at("url"), entry.model.url, False
         yield entry.spot.at("jwks_url"), entry.model.jwks_url, False
+
+
+def _endpoints(spot: Spot, aws: AwsModel) -> Iterator[tuple[Spot, str | None, bool]]:
+    for kind in ("s3", "kms", "sts"):
+        yield spot.at("aws", "endpoints", kind), getattr(aws.endpoints, kind), False
 
 
 def _insecure(url: str) -> bool:
@@ -67,7 +81,3 @@ def _insecure(url: str) -> bool:
         return not ip_address(host).is_loopback
     except ValueError:
         return host != "localhost" and not host.endswith(".localhost")
-
-
-def _later(kind: str, instead: str) -> str:
-    return f"{kind} is not in this version of rotator; use {instead}"

@@ -5,10 +5,28 @@ Paths are as written, with `{issuer}` and `~` filled in; relative ones are relat
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, assert_never
 
 from rotator.domain.policy import IssuerSetup
+
+SESSION_NAME = "rotator"
+"""How CloudTrail names whoever uses a role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsSpec:
+    """How an AWS account is reached in a region; None is found as every AWS tool finds it."""
+
+    region: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    external_id: str | None = None
+    session_name: str = SESSION_NAME
+    s3_endpoint: str | None = None
+    kms_endpoint: str | None = None
+    sts_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +38,19 @@ class SqliteSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class S3StateSpec:
+    """State in the objects below `prefix`/ of a bucket."""
+
+    kind: ClassVar[str] = "s3"
+    aws: AwsSpec
+    bucket: str
+    prefix: str
+
+
+StateSpec = SqliteSpec | S3StateSpec
+
+
+@dataclass(frozen=True, slots=True)
 class LocalKeysSpec:
     """Private keys in a folder."""
 
@@ -27,23 +58,33 @@ class LocalKeysSpec:
     path: str
 
 
-StateSpec = SqliteSpec
-"""Grows by one variant per kind of state."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KmsSpec:
+    """Private keys in AWS KMS: made at `primary`, replicated to `regions`, which has one entry per AWS region.
 
-KeysSpec = LocalKeysSpec
-"""Grows by one variant per kind of key store."""
+    The primary's is among `regions`, first. `alias` may hold {issuer}; `policy` is a key policy in canonical JSON.
+    """
+
+    kind: ClassVar[str] = "kms"
+    primary: AwsSpec
+    regions: tuple[AwsSpec, ...]
+    alias: str
+    policy: str | None
+    rollback_window: timedelta
+    deletion_window: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AwsSpec:
-    """How a region's AWS account is reached; None is found as every AWS tool finds it."""
+class WrappedSpec:
+    """Private keys wrapped by the KMS key that `wrapping_key` names in each of `regions`, as those of KmsSpec."""
 
-    region: str | None = None
-    profile: str | None = None
-    role_arn: str | None = None
-    external_id: str | None = None
-    s3_endpoint: str | None = None
-    sts_endpoint: str | None = None
+    kind: ClassVar[str] = "kms-wrapped"
+    primary: AwsSpec
+    regions: tuple[AwsSpec, ...]
+    wrapping_key: str
+
+
+KeysSpec = LocalKeysSpec | KmsSpec | WrappedSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +111,18 @@ DocumentSpec = FileSpec | S3Spec
 
 @dataclass(frozen=True, slots=True)
 class RegionSpec:
-    """One region of one issuer; `urls` serve its JWKS to the public."""
+    """One region of one issuer; `urls` serve its JWKS to the public, `aws` is how its KMS is reached."""
 
     name: str
     jwks: DocumentSpec
     signing: DocumentSpec
     urls: tuple[str, ...] = ()
+    aws: AwsSpec = AwsSpec()
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """One number of the effective policy and where it comes from: `default`, a place in a file, or a profile."""
+    """One value that is in force and where it comes from: `default`, a place in a file, or a profile."""
 
     member: str
     value: str
@@ -89,13 +131,17 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerSpec:
-    """One issuer as configured: for the planner (`setup`), for the adapters, and for people (`numbers`)."""
+    """One issuer as configured: for the planner (`setup`), for the adapters, and for people.
+
+    These are `numbers`, the policy's, and `keys_written`, those of `keys`.
+    """
 
     setup: IssuerSetup
     keys: KeysSpec
     jwks_url: str | None
     regions: tuple[RegionSpec, ...]
     numbers: tuple[Number, ...] = ()
+    keys_written: tuple[Number, ...] = ()
 
     @property
     def name(self) -> str:
@@ -108,7 +154,8 @@ class Settings:
     """A configuration that can be used.
 
     `problems` are infeasible policies (design T7, T8), under which some commands still run; see
-    `load.require_feasible`. Each of them, of `warnings` and of `notes` names file and line. `digest` ignores comments, layout and where defaults were written out.
+    `load.require_feasible`. Each of them, of `warnings` and of `notes` names file and line. `digest` ignores comments,
+    layout and where defaults were written out. `state_written` is `state` for people.
     """
 
     path: Path
@@ -116,6 +163,7 @@ class Settings:
     digest: str
     state: StateSpec
     issuers: tuple[IssuerSpec, ...]
+    state_written: tuple[Number, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

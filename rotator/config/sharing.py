@@ -4,23 +4,36 @@ Places are told apart by where they are, so links in the folders that lead there
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from rotator.config.model import ConfigModel, FileModel, SqliteModel
+from rotator.config.model import FileModel, KmsModel, S3StateModel, SqliteModel
 from rotator.config.places import Problems, Spot
-from rotator.config.reading import Entry
-from rotator.config.settings import IssuerSpec, location_of, normal_path
+from rotator.config.reach import aws_spec
+from rotator.config.reading import Entry, Reading
+from rotator.config.settings import (
+    AwsSpec,
+    DocumentSpec,
+    FileSpec,
+    IssuerSpec,
+    LocalKeysSpec,
+    S3Spec,
+    location_of,
+    normal_path,
+)
 from rotator.config.values import ISSUER
+
+_AWS = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 def shared_places(
-    specs: Sequence[IssuerSpec], config: ConfigModel, main: Spot, base: Path, problems: Problems
+    specs: Sequence[IssuerSpec], reading: Reading, base: Path, problems: Problems
 ) -> None:
-    """Refuse two documents in one place, a document inside another, and one among private keys (design I3, I6)."""
-    _Places(config, main, base, problems).check(specs)
+    """Refuse two documents in one place, one inside another, among private keys or in the state (design I3, I6)."""
+    _Places(reading, base, problems).check(specs)
 
 
 def shared_urls(
@@ -69,18 +82,29 @@ class _Claim:
 
 
 class _Places:
-    def __init__(self, config: ConfigModel, main: Spot, base: Path, problems: Problems) -> None:
-        self._config, self._main, self._base, self._problems = config, main, base, problems
+    def __init__(self, reading: Reading, base: Path, problems: Problems) -> None:
+        self._config, self._main = reading.config, reading.main
+        self._base, self._problems = base, problems
         self._real: Callable[[str], str] = cache(os.path.realpath)
         self._claims: dict[str, _Claim] = {}
         self._taken: dict[str, str] = {
-            self._file(normal_path(Path(), main.label), ""): "this configuration"
+            self._file(normal_path(Path(), self._main.label), ""): "this configuration"
         }
-        if isinstance(config.state, SqliteModel):
-            self._taken[self._file(config.state.path, "")] = "the state"
+        for file in _policy_files(reading):
+            self._taken[self._file(file, "")] = "a key policy"
+        self._stores = {
+            name: _known_by(aws_spec(model.aws)) for name, model in self._config.regions.items()
+        }
+        self._state: S3Spec | None = None
+        match self._config.state:
+            case SqliteModel(path=path):
+                self._taken[self._file(path, "")] = "the state"
+            case S3StateModel(aws=aws, bucket=bucket, prefix=prefix):
+                self._state = S3Spec(_known_by(aws_spec(aws)), bucket, prefix)
 
     def check(self, specs: Sequence[IssuerSpec]) -> None:
-        keys = {self._file(spec.keys.path, "") for spec in specs if spec.keys.path}
+        folders = [spec.keys.path for spec in specs if isinstance(spec.keys, LocalKeysSpec)]
+        keys = {self._file(folder, "") for folder in folders if folder}
         for spec in specs:
             for region in spec.regions:
                 model = self._config.regions[region.name]
@@ -88,12 +112,12 @@ class _Places:
                     ("jwks", model.jwks, region.jwks),
                     ("signing", model.signing, region.signing),
                 ):
+                    spot = self._main.at("regions", region.name, document)
                     place = (
                         self._file(written.path, spec.name)
                         if isinstance(written, FileModel)
-                        else location_of(self._base, at)
+                        else self._object(at, region.name, spot)
                     )
-                    spot = self._main.at("regions", region.name, document)
                     self._claim(place, _Claim(spec.name, region.name, document, spot))
         self._nested(keys)
 
@@ -122,6 +146,22 @@ class _Places:
             )
         self._problems.add(claim.spot, why)
 
+    def _object(self, at: DocumentSpec, region: str, spot: Spot) -> str:
+        """An object's identity; told to the state's keeper on the way."""
+        if isinstance(at, FileSpec):
+            return location_of(self._base, at)
+        at = S3Spec(self._stores[region], at.bucket, at.key)
+        self._beside_the_state(at, spot)
+        return location_of(self._base, at)
+
+    def _beside_the_state(self, at: S3Spec, spot: Spot) -> None:
+        state = self._state
+        if state is None or (state.bucket, state.aws) != (at.bucket, at.aws):
+            return
+        if f"{at.key}/".startswith(f"{state.key}/") or state.key.startswith(f"{at.key}/"):
+            text = f"s3://{at.bucket}/{at.key} collides with the state, which is below {state.key}/ there"
+            self._problems.add(spot, text)
+
     def _nested(self, keys: set[str]) -> None:
         for place, claim in self._claims.items():
             folder = place if place.startswith("/") else ""
@@ -137,3 +177,15 @@ class _Places:
                         f"{place} would lie inside {folder}, which is the {other.document} of {other.issuer}"
                         f" in {other.region} (line {other.spot.line})",
                     )
+
+
+def _policy_files(reading: Reading) -> Iterator[str]:
+    for keys in (reading.config.keys, *(entry.model.keys for entry in reading.entries)):
+        if isinstance(keys, KmsModel) and keys.policy_file:
+            yield keys.policy_file
+
+
+def _known_by(aws: AwsSpec) -> AwsSpec:
+    """Buckets of one name are one bucket, at whichever of AWS's own endpoints; at another store they are others."""
+    host = urlsplit(aws.s3_endpoint or "").hostname or ""
+    return AwsSpec(s3_endpoint=None if host.endswith(_AWS) else aws.s3_endpoint)

@@ -6,16 +6,23 @@ from dataclasses import dataclass
 from rotator.config.settings import IssuerSpec, Number, Settings
 from rotator.domain.times import say
 from rotator.domain.timing import lead, staleness
-from rotator.planning.feasibility import Inequality, history_needed, inequalities, keys_limit
+from rotator.planning.feasibility import (
+    Inequality,
+    history_needed,
+    inequalities,
+    keys_limit,
+    least_signer_stop,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuerShown:
-    """One issuer: the policy's numbers, the delays that follow from them, and the rules with both sides."""
+    """One issuer: its keys and policy, the delays that follow from them, and the rules with both sides."""
 
     name: str
     url: str
     regions: tuple[str, ...]
+    keys: tuple[Number, ...]
     numbers: tuple[Number, ...]
     delays: tuple[Number, ...]
     rules: tuple[Inequality, ...]
@@ -28,6 +35,7 @@ def explain(settings: Settings) -> tuple[IssuerShown, ...]:
             spec.name,
             spec.setup.url,
             tuple(region.name for region in spec.regions),
+            spec.keys_written,
             spec.numbers,
             tuple(_delays(spec)),
             inequalities(spec.setup),
@@ -37,8 +45,10 @@ def explain(settings: Settings) -> tuple[IssuerShown, ...]:
 
 
 def show(settings: Settings) -> str:
-    """The same as plain text, two columns and the source."""
-    return "\n".join("\n".join(_lines(issuer)) + "\n" for issuer in explain(settings))
+    """The same as plain text, after the state: two columns and the source."""
+    blocks = [["state", *_table(settings.state_written, "  ")]]
+    blocks += [list(_lines(issuer)) for issuer in explain(settings)]
+    return "\n".join("\n".join(lines) + "\n" for lines in blocks)
 
 
 def _delays(spec: IssuerSpec) -> Iterator[Number]:
@@ -48,20 +58,32 @@ def _delays(spec: IssuerSpec) -> Iterator[Number]:
         ahead = lead(policy, oldest.total)
         yield Number(f"staleness of {gate}", say(oldest.total), oldest.explain())
         yield Number(f"lead in {gate}", say(ahead.total), ahead.explain())
-    yield Number("keys needed", str(history_needed(policy)), "design T8")
+    for region in spec.setup.regions:
+        if region.alias:
+            yield Number(f"alias of {region.name}", region.alias, f"in {region.aws_region}")
+    stop = least_signer_stop(spec.setup)
+    yield Number("keys needed", str(history_needed(policy, stop)), "design T8")
     yield Number(
         "keys allowed", str(keys_limit(policy)), "history_max, and what the verifiers read"
     )
 
 
+def _table(rows: tuple[Number, ...], indent: str) -> Iterator[str]:
+    left = max(len(row.member) for row in rows)
+    middle = max(len(row.value) for row in rows)
+    for row in rows:
+        yield f"{indent}{row.member:{left}}  {row.value:{middle}}  {row.source}"
+
+
 def _lines(issuer: IssuerShown) -> Iterator[str]:
     yield f"{issuer.name} · {issuer.url} · {', '.join(issuer.regions)}"
-    for title, rows in (("policy", issuer.numbers), ("what follows", issuer.delays)):
+    for title, rows in (
+        ("keys", issuer.keys),
+        ("policy", issuer.numbers),
+        ("what follows", issuer.delays),
+    ):
         yield f"  {title}"
-        left = max(len(row.member) for row in rows)
-        middle = max(len(row.value) for row in rows)
-        for row in rows:
-            yield f"    {row.member:{left}}  {row.value:{middle}}  {row.source}"
+        yield from _table(rows, "    ")
     yield "  rules"
     for rule in issuer.rules:
         yield f"    {'✓' if rule.holds else '✗'} {rule}"

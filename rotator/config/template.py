@@ -9,7 +9,9 @@ _HEAD = """\
 # rotator: which keys sign where, and how they are rotated. Check it: rotator config check
 # Durations: 500ms, 30s, 15m, 24h, 90d, 1d12h. Paths are relative to this file; {issuer} is filled in.
 version: 1
+"""
 
+_LOCAL = """
 # What rotator remembers: keys, moments, audit log. Back it up: rotator state export
 state: {kind: sqlite, path: .rotator/state.db}
 
@@ -18,9 +20,19 @@ state: {kind: sqlite, path: .rotator/state.db}
 keys: {kind: local, path: .rotator/keys}
 """
 
-_KMS = """\
-# AWS KMS, where private keys never leave, is to come:
-#keys: {kind: kms, primary_region: us-east-1, alias: "alias/rotator/{issuer}"}
+_AWS = """
+# What rotator remembers: keys, moments, audit log. A file is for one machine; back it up: rotator state export
+state: {kind: sqlite, path: .rotator/state.db}
+# Laptop, CI and scheduler share one state in a private bucket, best with versioning on:
+#state: {kind: s3, bucket: example-rotator-state, prefix: rotator, aws: {region: us-east-1}}
+
+# Private keys in AWS KMS, which they never leave: made in the primary region, replicated to every region that signs.
+# Signers find the active one in signing.json, or behind the alias of their region. More, with its defaults:
+# policy_file: null (a key policy in JSON, for every new key), rollback_window: 7d (a key that signs no more is disabled
+# after that), deletion_window: 30d (KMS deletes a removed key after that).
+keys: {kind: kms, primary_region: us-east-1, alias: "alias/rotator/{issuer}"}
+# Signers faster than KMS's quotas: pairs encrypted by a multi-region KMS key of yours, decrypted once by each signer:
+#keys: {kind: kms-wrapped, primary_region: us-east-1, wrapping_key: alias/rotator-wrapping}
 """
 
 _POLICY = """
@@ -41,6 +53,12 @@ policy:
   # None named: one that learns a new key within 2 h.
   verifiers: []
   run_every: 24h               # how often rotator runs
+"""
+
+_WAVES = """\
+  # A switch goes through the regions wave by wave; each wave signs for the bake before the next one follows:
+  #waves: [[eu-central-1], [us-east-1, ap-northeast-1]]
+  #bake: 30m
 """
 
 _ISSUERS = """
@@ -79,14 +97,17 @@ _ABOUT_BUCKETS = """
 # Where tokens are signed and the JWKS is served. rotator writes both documents of each region: jwks.json for the public,
 # signing.json for the signers there, in a bucket that only they can read. It needs s3:GetObject and s3:PutObject on both
 # objects, and s3:ListBucket, without which S3 does not say that an object is missing.
-# Under `aws`, all optional: profile, role_arn, external_id, endpoints: {s3: https://…, sts: https://…}.
+# Under `aws`, beside the region that KMS needs: profile, role_arn with external_id and session_name,
+# endpoints: {s3: https://…, kms: https://…, sts: https://…}.
 # The JWKS is served with `cache_control: public, max-age=300` unless it says otherwise.
 regions:
 """
 
 
 def template(*, aws: bool = False) -> str:
-    """The text of a rotator.yaml for three regions: folders, or S3 buckets with `aws`."""
-    about, region = (_ABOUT_BUCKETS, _BUCKETS) if aws else (_ABOUT_FOLDERS, _FOLDER)
+    """The text of a rotator.yaml for three regions: folders, or S3 buckets and KMS with `aws`."""
+    kept, about, region = (
+        (_AWS, _WAVES + _ABOUT_BUCKETS, _BUCKETS) if aws else (_LOCAL, _ABOUT_FOLDERS, _FOLDER)
+    )
     regions = "".join(region.format(region=name) for name in REGIONS)
-    return _HEAD + (_KMS if aws else "") + _POLICY + about + regions + _ISSUERS
+    return _HEAD + kept + _POLICY + about + regions + _ISSUERS

@@ -33,6 +33,14 @@ _LONGEST: Final = timedelta(days=36_500)
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 _AWS_REGION: Final = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d{1,2}", re.ASCII)
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/\S+", re.ASCII)
+_MULTI_REGION: Final = re.compile(r"mrk-[0-9a-f]{32}", re.ASCII)
+_KMS_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(.+)", re.ASCII)
+_SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
+_EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_ALIAS: Final = re.compile(r"alias/[A-Za-z0-9/_-]+", re.ASCII)
+_ALIAS_MAX: Final = 256
+_NAME_MAX: Final = 64
+_DELETION: Final = range(7, 31)
 _LISTEN: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,#LW?-]+( +[0-9A-Za-z*/,#LW?-]+){4}", re.ASCII)
 
@@ -177,6 +185,44 @@ def _object_key(value: str) -> str:
     return value
 
 
+def _prefix(value: str) -> str:
+    if "{" in value or "}" in value:
+        raise ValueError(f"{shown(value)} is the prefix of all issuers' state: no placeholders")
+    return _object_key(value)
+
+
+def _alias(value: str) -> str:
+    if not _ALIAS.fullmatch(value.replace(ISSUER, "x")):
+        raise ValueError(
+            f"{shown(value)} is no alias: alias/ expected, then letters, digits, /, - and _"
+        )
+    if value.startswith("alias/aws/"):
+        raise ValueError("alias/aws/ is reserved for keys that AWS manages")
+    if len(value.replace(ISSUER, "x" * _NAME_MAX)) > _ALIAS_MAX:
+        raise ValueError(f"an alias has {_ALIAS_MAX} characters at most, the issuer's name in it")
+    return value
+
+
+def _wrapping_key(value: str) -> str:
+    arn = _KMS_ARN.fullmatch(value)
+    name = arn[1].removeprefix("key/") if arn else value
+    if name.startswith("alias/"):
+        _alias(name)
+    elif not _MULTI_REGION.fullmatch(name):
+        raise ValueError(
+            f"a key of several regions expected: its alias/…, mrk-… id or ARN, not {shown(value)}"
+        )
+    return value
+
+
+def _whole_days(value: timedelta) -> timedelta:
+    if value % timedelta(days=1) or value.days not in _DELETION:
+        raise ValueError(
+            f"whole days expected, {_DELETION.start}d to {_DELETION.stop - 1}d, as KMS has it"
+        )
+    return value
+
+
 def _cache_control(value: object) -> str:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"a Cache-Control header expected, not {shown(value)}")
@@ -251,6 +297,12 @@ ObjectKey = Annotated[Template, AfterValidator(_object_key)]
 CacheControl = Annotated[str, BeforeValidator(_cache_control)]
 AwsRegion = Annotated[Text, _matching(_AWS_REGION, "an AWS region such as us-east-1")]
 RoleArn = Annotated[Text, _matching(_ROLE, "arn:aws:iam::ACCOUNT:role/NAME")]
+SessionName = Annotated[Text, _matching(_SESSION, "2 to 64 letters, digits and +=,.@-_")]
+ExternalId = Annotated[Text, _matching(_EXTERNAL_ID, "2 to 1224 letters, digits and +=,.@:/-_")]
+Prefix = Annotated[Text, AfterValidator(_prefix)]
+Alias = Annotated[Text, AfterValidator(_alias)]
+WrappingKey = Annotated[Text, AfterValidator(_wrapping_key)]
+DeletionWindow = Annotated[Duration, AfterValidator(_whole_days)]
 Listen = Annotated[Text, AfterValidator(_port)]
 Cron = Annotated[Text, _matching(_CRON, "a cron line of five fields")]
 EMPTY_WHEN_NULL = BeforeValidator(_none_is_empty)

@@ -1,4 +1,4 @@
-"""Frozen dataclasses ↔ JSON, strictly: unknown and missing members and wrong types are refused.
+"""Frozen dataclasses ↔ JSON, strictly: unknown members, missing ones without a default, and wrong types are refused.
 
 Moments are RFC 3339, durations seconds. Members of a union of dataclasses are told apart by their tags: class
 variables that are strings, above all `kind`, which go into the JSON beside the fields.
@@ -100,7 +100,9 @@ def _decode_dataclass(cls: type, data: dict[str, object], where: str) -> object:
             raise CodecError(f"{where}.{name}: {tag} expected")
     if unknown := sorted(given.keys() - shape.fields.keys()):
         raise CodecError(f"{where}: unknown member {unknown[0]!r}")
-    if missing := [name for name in shape.fields if name not in given]:
+    if missing := [
+        name for name in shape.fields if name not in given and name not in shape.defaults
+    ]:
         raise CodecError(f"{where}: member {missing[0]!r} is missing")
     return cls(**{n: _decode(shape.fields[n], item, f"{where}.{n}") for n, item in given.items()})
 
@@ -111,6 +113,7 @@ class _Shape:
 
     fields: Mapping[str, Any]
     tags: dict[str, str]
+    defaults: frozenset[str]
 
 
 @cache
@@ -121,7 +124,10 @@ def _shape(cls: type) -> _Shape:
         for n, hint in hints.items()
         if typing.get_origin(hint) is typing.ClassVar
     }
-    return _Shape({f.name: hints[f.name] for f in dataclasses.fields(cls)}, tags)
+    fields = dataclasses.fields(cls)
+    none = dataclasses.MISSING
+    defaults = {f.name for f in fields if (f.default, f.default_factory) != (none, none)}
+    return _Shape({f.name: hints[f.name] for f in fields}, tags, frozenset(defaults))
 
 
 def _decode_scalar(kind: Any, data: object, where: str) -> object:

@@ -3,7 +3,7 @@
 Unknown is never pass: it neither ends nor extends a run of passes, but it blocks until a fresh pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -130,13 +130,13 @@ def end_runs(evidence: Evidence, gate: str) -> Evidence:
 
 
 def fold_signing(
-    evidence: Evidence, region: str, active: str | None, kids: tuple[str, ...], at: datetime
+    evidence: Evidence, region: str, named: Collection[str], kids: tuple[str, ...], at: datetime
 ) -> Evidence:
-    """The evidence after a read of a region's signing target that names `active` (design T3)."""
+    """The evidence after a read of a region's signing target and alias, which name `named` (design T3)."""
     seen = {}
     for kid in kids:
         sighting = evidence.sighting(region, kid)
-        away = None if kid == active else min(sighting.away_since or at, at)
+        away = None if kid in named else min(sighting.away_since or at, at)
         seen[kid] = replace(sighting, away_since=away)
     return replace(
         evidence,

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from rotator.domain.evidence import Evidence
 from rotator.domain.jwks import Jwks, Unreadable
+from rotator.domain.keys import Key, KmsHandle
 from rotator.domain.policy import IssuerSetup
 from rotator.domain.signing import SigningDocument
 from rotator.domain.state import IssuerState
@@ -42,14 +44,27 @@ class Unavailable:
 
 
 @dataclass(frozen=True, slots=True)
+class AliasRead:
+    """The ARN of the key that a region's alias points at."""
+
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegionView:
-    """Both documents of a region as they were just read."""
+    """A region as it was just read: both documents, and the alias where it has one.
+
+    `oldest_signing` is when the oldest version that its store still keeps of the signing target was written; None
+    when that was not asked.
+    """
 
     jwks: JwksRead | Absent | Unavailable
     signing: SigningRead | Absent | Unavailable
+    alias: AliasRead | Absent | Unavailable | None = None
+    oldest_signing: datetime | None = None
 
     def signing_kid(self) -> str | None:
-        """The kid the region signs with, None when no readable document says one."""
+        """The kid that the signing target names, None when no readable document says one."""
         document = self.signing_document()
         return document.active.kid if document else None
 
@@ -60,6 +75,32 @@ class RegionView:
         ):
             return self.signing.document
         return None
+
+    def alias_arn(self) -> str | None:
+        """The ARN that the alias points at, None when there is none or nobody knows."""
+        return self.alias.arn if isinstance(self.alias, AliasRead) else None
+
+    def signing_known(self) -> bool:
+        """Whether it is known which keys the signers may use: signing target and alias answered and were understood."""
+        unread = isinstance(self.signing, SigningRead) and self.signing_document() is None
+        return not (
+            unread or isinstance(self.signing, Unavailable) or isinstance(self.alias, Unavailable)
+        )
+
+    def named_kids(self, state: IssuerState) -> frozenset[str]:
+        """The kids that signers may use now, as far as anybody knows: of the signing target, and of the alias."""
+        kid, arn = self.signing_kid(), self.alias_arn()
+        pointed = state.key_of_arn(arn) if arn else None
+        return frozenset(k for k in (kid, pointed.kid if pointed else None) if k)
+
+    def signs_only_with(self, key: Key) -> bool:
+        """Whether signing target and alias both name the key (design T3)."""
+        handle = key.handle
+        if self.alias is not None and (
+            not isinstance(handle, KmsHandle) or self.alias_arn() not in handle.arns.values()
+        ):
+            return False
+        return self.signing_kid() == key.kid
 
     def jwks_unknown(self) -> bool:
         """Whether nobody can say which keys the region serves: no answer, or none that is a key set."""

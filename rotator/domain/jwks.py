@@ -41,6 +41,10 @@ class ServedKey:
     thumbprint: str | None
     text: str
 
+    def public(self) -> PublicKey | None:
+        """The public half, None for kinds rotator cannot read."""
+        return _public_key(json.loads(self.text)) if self.thumbprint else None
+
 
 @dataclass(frozen=True, slots=True)
 class Jwks:
@@ -52,6 +56,10 @@ class Jwks:
     def kids(self) -> tuple[str, ...]:
         """The kids in document order."""
         return tuple(key.kid for key in self.keys)
+
+    def entry(self, kid: str) -> ServedKey | None:
+        """The first entry of that kid."""
+        return next((key for key in self.keys if key.kid == kid), None)
 
     def holds(self, jwk: Jwk) -> bool:
         """Whether exactly this key, with equal thumbprint, stands in the document once."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from rotator.domain.jwk import Jwk
 
@@ -41,13 +41,72 @@ class LocalHandle:
     path: str
 
 
-KeyHandle = LocalHandle
-"""Where a private half lives; grows by one variant per kind of key store."""
+@dataclass(frozen=True, slots=True)
+class KmsHandle:
+    """An asymmetric KMS key: its ARN in each AWS region where it is ready to sign; made in the region `primary`."""
+
+    kind: ClassVar[str] = "kms"
+    primary: str
+    arns: Mapping[str, str]
+
+    def arn_in(self, aws_region: str | None) -> str | None:
+        """Its ARN in a region, None where it is not ready to sign."""
+        return self.arns.get(aws_region) if aws_region else None
+
+    def with_replica(self, region: str, arn: str) -> "KmsHandle":
+        """The handle with one more region."""
+        return KmsHandle(self.primary, {**self.arns, region: arn})
 
 
-def signer_key(handle: KeyHandle) -> Mapping[str, str]:
-    """The `key` member of `signing.json` for a private half (contract §3)."""
-    return {"kind": handle.kind, "path": handle.path}
+@dataclass(frozen=True, slots=True)
+class WrappedHandle:
+    """A private half encrypted by a KMS key under a context; `ciphertext` is base64, empty once it is destroyed."""
+
+    kind: ClassVar[str] = "kms-wrapped"
+    ciphertext: str
+    context: Mapping[str, str]
+
+
+KeyHandle = LocalHandle | KmsHandle | WrappedHandle
+"""Where a private half lives."""
+
+SignerKey = Mapping[str, str | Mapping[str, str]]
+"""The `key` member of `signing.json` (contract §3)."""
+
+KMS_SIGNER_STOP = timedelta(minutes=5)
+"""D_sign is at least this through a KMS alias, which becomes consistent late (design §4)."""
+
+
+def reaches(handle: KeyHandle, aws_region: str | None) -> bool:
+    """Whether signers of an AWS region can use the private half; only a KMS key has to be there."""
+    return not isinstance(handle, KmsHandle) or aws_region in handle.arns
+
+
+def signer_key(handle: KeyHandle, aws_region: str | None) -> SignerKey:
+    """What `signing.json` tells the signers of a region about a private half; it must reach them."""
+    match handle:
+        case LocalHandle(path):
+            return {"kind": handle.kind, "path": path}
+        case KmsHandle(_, arns):
+            region = aws_region or ""
+            return {"kind": handle.kind, "key_id": arns[region], "region": region}
+        case WrappedHandle(ciphertext, context):
+            return {"kind": handle.kind, "ciphertext": ciphertext, "context": context}
+        case _:
+            assert_never(handle)
+
+
+def wrapped_handle(key: SignerKey) -> WrappedHandle | None:
+    """The wrapped private half that a signing target tells of, None when it tells of another kind."""
+    ciphertext, context = key.get("ciphertext"), key.get("context")
+    if key.get("kind") != WrappedHandle.kind or not isinstance(ciphertext, str):
+        return None
+    return WrappedHandle(ciphertext, context if isinstance(context, Mapping) else {})
+
+
+def least_signer_stop(handle: KeyHandle) -> timedelta:
+    """The shortest D_sign that may be counted on for a key kept there."""
+    return KMS_SIGNER_STOP if isinstance(handle, KmsHandle) else timedelta()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,10 @@ class Reason(StrEnum):
     DOCUMENT_CHANGED = "document_changed"
     SIGNING_CHANGED = "signing_changed"
     SIGNING_OUTDATED = "signing_outdated"
+    REPLICA_MISSING = "replica_missing"
+    ALIAS_OUTDATED = "alias_outdated"
+    ALIAS_CHANGED = "alias_changed"
+    ROLLBACK_OVER = "rollback_over"
 
     NOT_ITS_TURN = "not_its_turn"
     LEAD_NOT_BEGUN = "lead_not_begun"
@@ -59,6 +63,10 @@ class Reason(StrEnum):
     STATE_BEHIND = "state_behind"
     CLOCK_BEHIND = "clock_behind"
     HELD = "held"
+    WAVE_BAKING = "wave_baking"
+    ROLLBACK_POSSIBLE = "rollback_possible"
+    OLD_VERSIONS = "old_versions"
+    KEY_UNANSWERED = "key_unanswered"
     POLICY_INFEASIBLE = "policy_infeasible"
     DOCUMENT_FULL = "document_full"
 
@@ -110,6 +118,24 @@ class Remove(_InJwks):
     kind: ClassVar[str] = "remove"
     kid: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replicate(_Step):
+    """Make a KMS key usable by a region's signers."""
+
+    kind: ClassVar[str] = "replicate"
+    kid: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointAlias(_Step):
+    """Point a region's KMS alias at the key that its signing target names."""
+
+    kind: ClassVar[str] = "point_alias"
+    kid: str
+    region: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +195,10 @@ class Destroy(_Step):
 
 JwksStep = WriteJwks | RepairJwks | Remove
 SigningStep = Switch | WriteSigning | RepairSigning
-Step = Generate | JwksStep | SigningStep | Retire | Disable | Destroy
+RegionStep = JwksStep | SigningStep | Replicate | PointAlias
+"""The steps that work in one region."""
+
+Step = Generate | RegionStep | Retire | Disable | Destroy
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The policy of contract §2; `history` None means auto."""
+    """The policy of contract §2; `history` None means auto. Regions that no wave names switch after all others."""
 
     algorithm: Algorithm = Algorithm.ES256
     rsa_bits: int = 3072
@@ -54,6 +54,8 @@ class Policy:
     evidence_freshness: timedelta = timedelta(minutes=10)
     passes_required: int = 2
     run_every: timedelta = timedelta(hours=24)
+    waves: tuple[tuple[str, ...], ...] = ()
+    bake: timedelta = timedelta(minutes=30)
 
     @property
     def token_lifetime(self) -> timedelta:
@@ -71,13 +73,18 @@ class CacheLifetime:
 
 @dataclass(frozen=True, slots=True)
 class RegionSetup:
-    """A region as the planner needs it: where its documents are, how long its copies live, whether it has a URL."""
+    """A region as the planner needs it: where its documents are, how long its copies live, whether it has a URL.
+
+    With keys in KMS also the AWS region in which its signers use them, and the alias that points at the active one.
+    """
 
     name: str
     jwks_location: str
     signing_location: str
     cache: CacheLifetime = CacheLifetime()
     has_public_url: bool = False
+    aws_region: str | None = None
+    alias: str | None = None
 
 
 JWKS_URL = "jwks_url"
@@ -86,13 +93,18 @@ JWKS_URL = "jwks_url"
 
 @dataclass(frozen=True, slots=True)
 class IssuerSetup:
-    """An issuer as configured: policy and regions, in the configuration's order."""
+    """An issuer as configured: policy and regions, in the configuration's order.
+
+    `rollback_window`: after so long without signing a private half is disabled (design T5); None where the key store
+    can only destroy.
+    """
 
     name: str
     url: str
     policy: Policy
     regions: tuple[RegionSetup, ...]
     has_jwks_url: bool = False
+    rollback_window: timedelta | None = None
 
     def region(self, name: str) -> RegionSetup | None:
         """The region of that name, None when it is not (or no longer) configured."""

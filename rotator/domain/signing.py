@@ -1,12 +1,12 @@
 """`signing.json`: what a region's signers follow (contract §3). Written by rotator, read back, never assumed."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.domain.jwks import MAX_BYTES, Unreadable
+from rotator.domain.keys import SignerKey
 from rotator.domain.times import format_moment, parse_moment
 
 FORMAT = "rotator.signing/1"
@@ -18,7 +18,7 @@ class Signer:
 
     kid: str
     alg: str
-    key: Mapping[str, str]
+    key: SignerKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def _signer_members(signer: Signer) -> dict[str, Any]:
 
 
 def _signer(members: dict[str, Any]) -> Signer:
-    key = {_text(name): _text(value) for name, value in dict(members["key"]).items()}
+    key = {_text(name): _text_or_texts(value) for name, value in dict(members["key"]).items()}
     return Signer(_text(members["kid"]), _text(members["alg"]), key)
 
 
@@ -106,6 +106,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value.isprintable():
         raise TypeError
     return value
+
+
+def _text_or_texts(value: object) -> str | dict[str, str]:
+    if isinstance(value, dict):
+        return {_text(name): _text(item) for name, item in value.items()}
+    return _text(value)
 
 
 def _list(value: object) -> list[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, KmsHandle
 from rotator.domain.lifecycle import Phase, phase, wanted
 from rotator.domain.plan import Step
 
@@ -39,6 +39,7 @@ class RegionRecord:
     signing_kid: str | None = None
     signing_since: datetime | None = None
     signing_generation: int = 0
+    alias_arn: str | None = None
     proven: bool = False
 
 
@@ -55,7 +56,8 @@ class Intent:
 class IssuerState:
     """One issuer's state. `serial` counts saves; `generation` counts decisions and only goes up (design I8).
 
-    `signing_generation` is the least that every region's signing target must carry.
+    `signing_generation` is the least that every region's signing target must carry. `unanswered` are intents that asked
+    for keys and never heard whether they were made.
     """
 
     issuer: str
@@ -67,6 +69,7 @@ class IssuerState:
     regions: Mapping[str, RegionRecord] = field(default_factory=dict)
     hold: Hold | None = None
     intent: Intent | None = None
+    unanswered: tuple[Intent, ...] = ()
 
     def key(self, kid: str) -> Key | None:
         """The key of that kid."""
@@ -94,6 +97,17 @@ class IssuerState:
     def record(self, region: str) -> RegionRecord:
         """What was last written in a region; an empty record when nothing was."""
         return self.regions.get(region, RegionRecord())
+
+    def key_of_arn(self, arn: str) -> Key | None:
+        """The key that a KMS ARN belongs to, in whichever region."""
+        return next(
+            (
+                k
+                for k in self.keys
+                if isinstance(k.handle, KmsHandle) and arn in k.handle.arns.values()
+            ),
+            None,
+        )
 
     def with_key(self, changed: Key) -> "IssuerState":
         """The state with that key's record replaced."""

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_never
 
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, least_signer_stop
 from rotator.domain.policy import CacheLifetime, Policy, Special, Verifier
 from rotator.domain.times import say
 
 UNKNOWN_LEARNS = timedelta(hours=2)
 """What a verifier counts as that nobody named or measured (contract §2)."""
+
+LATE_WRITE = timedelta(minutes=5)
+"""More than a lease, a request's timeout and ε together: nothing that was sent may land later (design I6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ def removal_delay(policy: Policy, key: Key) -> Delay:
     """
     stop, lifetime = key.max_signer_stop, key.max_token_lifetime
     if key.moments.retired_at is None:
-        stop, lifetime = max(stop, policy.signer_stop), max(lifetime, policy.token_lifetime)
+        stop = max(stop, policy.signer_stop, least_signer_stop(key.handle))
+        lifetime = max(lifetime, policy.token_lifetime)
     return Delay(
         (
             Term("signers", "signer_stop", stop),
@@ -104,6 +108,20 @@ def removal_delay(policy: Policy, key: Key) -> Delay:
             Term("leeway", "leeway", policy.leeway),
             Term("drift", "max_clock_drift", policy.max_clock_drift),
             Term("margin", "safety_margin", policy.safety_margin),
+        )
+    )
+
+
+def disable_delay(key: Key, rollback_window: timedelta) -> Delay:
+    """D_sign + rollback window + what a write that was under way may be late: until a private half may be disabled.
+
+    Design T5 and I6: an alias could last point at the key that much after the last read that showed another.
+    """
+    return Delay(
+        (
+            Term("signers", "signer_stop", max(key.max_signer_stop, least_signer_stop(key.handle))),
+            Term("rollback", "rollback_window", rollback_window),
+            Term("late writes", "late_write", LATE_WRITE),
         )
     )
 

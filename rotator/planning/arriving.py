@@ -1,9 +1,11 @@
 """Rules that bring keys in: make the ones that are missing, publish them everywhere (design I4, T8)."""
 
-from rotator.domain.plan import Gate, Generate, Reason, Remove, Wait, WriteJwks
+from rotator.domain.keys import reaches
+from rotator.domain.lifecycle import Phase, phase
+from rotator.domain.plan import Gate, Generate, Reason, Remove, Replicate, Wait, WriteJwks
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
-from rotator.planning.feasibility import history_needed, keys_limit
+from rotator.planning.feasibility import history_needed, keys_limit, least_signer_stop
 from rotator.planning.leads import successor_notice
 from rotator.planning.situation import Situation, never_signed, turn_of
 
@@ -16,6 +18,10 @@ def generate(situation: Situation, draft: Draft) -> None:
     lacking = policy.standby_keys + starting - len(have)
     if not policy.standby_keys and not starting and not have:
         lacking = _successor_due(situation, draft)
+    if lacking > 0 and state.unanswered:
+        words = "whether the last key asked for was made is unknown; it is looked for first"
+        draft.wait(Wait("generate", Gate.EVIDENCE, Reason.KEY_UNANSWERED, words, blocked=True))
+        return
     for _ in range(max(0, lacking)):
         if situation.held:
             draft.wait(Wait("generate", Gate.HOLD, Reason.HELD, situation.hold_words))
@@ -49,7 +55,8 @@ def _fits(situation: Situation, draft: Draft) -> bool:
     total = len(own) + foreign + planned + 1
     if total <= limit:
         return True
-    words = f"the document would hold {total} keys, the limit is {limit}; T8 needs {history_needed(situation.policy)}"
+    needed = history_needed(situation.policy, least_signer_stop(situation.setup))
+    words = f"the document would hold {total} keys, the limit is {limit}; T8 needs {needed}"
     draft.wait(Wait("generate", Gate.SAFETY, Reason.DOCUMENT_FULL, words, blocked=True))
     return False
 
@@ -80,6 +87,26 @@ def _generate_one(situation: Situation, draft: Draft, *, starting: bool) -> None
             not_before=situation.now,
         )
     )
+
+
+def replicate(situation: Situation, draft: Draft) -> None:
+    """Make the keys that may sign ready in every region whose signers cannot use them yet (design §3)."""
+    for key in situation.state.in_documents():
+        if phase(key) is Phase.RETIRED or not key.usable:
+            continue
+        for region in situation.setup.regions:
+            if not reaches(key.handle, region.aws_region):
+                words = f"signers in {region.name} cannot use it yet"
+                draft.add(
+                    Replicate(
+                        n=0,
+                        kid=key.kid,
+                        region=region.name,
+                        reason=words,
+                        reason_code=Reason.REPLICA_MISSING,
+                        not_before=situation.now,
+                    )
+                )
 
 
 def publish(situation: Situation, draft: Draft) -> None:

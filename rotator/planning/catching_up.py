@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.domain.inventory import Inventory, JwksRead, RegionView, SigningRead
-from rotator.domain.keys import Key, Moments
+from rotator.domain.keys import Key, Moments, least_signer_stop
 from rotator.domain.lifecycle import wanted
 from rotator.domain.policy import Policy, RegionSetup
 from rotator.domain.signing import SigningDocument
@@ -21,6 +21,18 @@ def generation_seen(inventory: Inventory) -> int:
     """The highest generation that any region's signing target carries, 0 when none carries one."""
     documents = (inventory.views[r.name].signing_document() for r in inventory.setup.regions)
     return max((document.generation for document in documents if document), default=0)
+
+
+def kids_shown(inventory: Inventory) -> frozenset[str]:
+    """Every kid that some region serves or signs with, or that its signers may load ahead."""
+    shown: set[str] = set()
+    for region in inventory.setup.regions:
+        view = inventory.views[region.name]
+        served, orders = view.jwks_document(), view.signing_document()
+        shown.update(served.kids() if served else ())
+        signers = (orders.active, orders.standby) if orders else ()
+        shown.update(signer.kid for signer in signers if signer)
+    return frozenset(shown)
 
 
 def is_behind(inventory: Inventory) -> bool:
@@ -103,7 +115,7 @@ def _signing_now(key: Key, policy: Policy, now: datetime, *, active: bool) -> Ke
         key,
         moments=moments,
         max_token_lifetime=max(key.max_token_lifetime, policy.token_lifetime),
-        max_signer_stop=max(key.max_signer_stop, policy.signer_stop),
+        max_signer_stop=max(key.max_signer_stop, policy.signer_stop, least_signer_stop(key.handle)),
     )
 
 
@@ -140,4 +152,5 @@ def _record(
         signing_body=view.signing.body.decode() if isinstance(view.signing, SigningRead) else None,
         signing_kid=document.active.kid,
         signing_generation=document.generation,
+        alias_arn=view.alias_arn(),
     )

@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from rotator.domain.keys import KMS_SIGNER_STOP
 from rotator.domain.plan import Severity
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, Special
 from rotator.domain.times import say
-from rotator.domain.timing import UNKNOWN_LEARNS, Delay, Term, staleness, unbounded_verifiers
+from rotator.domain.timing import (
+    LATE_WRITE,
+    UNKNOWN_LEARNS,
+    Delay,
+    Term,
+    staleness,
+    unbounded_verifiers,
+)
 
 LEEWAY_MAX = timedelta(seconds=120)
 """Above it expired tokens live on for too long (design §4, ℓ)."""
@@ -74,20 +82,42 @@ def inequalities(setup: IssuerSetup) -> tuple[Inequality, ...]:
     """Every rule that binds the policy, whether it holds or not."""
     policy = setup.policy
     rules: list[Inequality] = [_interval(setup), *_edges(setup), *_clocks(policy), _signers(policy)]
+    rules.extend(_bakes(setup))
     if policy.rotate_every > timedelta():
-        rules.extend(_history(policy))
+        rules.extend(_history(policy, least_signer_stop(setup)))
     return tuple(rules)
 
 
 def warnings(setup: IssuerSetup) -> tuple[Advice, ...]:
     """What is allowed but worth knowing, such as a lead under 24 h or a verifier nobody has measured."""
-    return (*_lead_advice(setup), *_verifier_advice(setup.policy), *_region_advice(setup))
+    return (
+        *_lead_advice(setup),
+        *_verifier_advice(setup.policy),
+        *_region_advice(setup),
+        *_kms_advice(setup),
+        *_wave_advice(setup),
+    )
 
 
-def history_needed(policy: Policy) -> int:
-    """T8: how many keys a JWKS must have room for. `rotate_every` must be positive."""
-    retired = -(-_retirement(policy).total // policy.rotate_every)
+def history_needed(policy: Policy, least_stop: timedelta = timedelta()) -> int:
+    """T8: how many keys a JWKS must have room for. `rotate_every` must be positive, D_sign is `least_stop` at least."""
+    retired = -(-_retirement(policy, least_stop).total // policy.rotate_every)
     return 1 + max(1, policy.standby_keys) + retired
+
+
+def least_signer_stop(setup: IssuerSetup) -> timedelta:
+    """The shortest D_sign that may be counted on: signers may go through a KMS alias (design §4)."""
+    through_alias = any(region.alias for region in setup.regions)
+    return KMS_SIGNER_STOP if through_alias else timedelta()
+
+
+def switch_waves(setup: IssuerSetup) -> tuple[tuple[str, ...], ...]:
+    """The waves as they count for this issuer: of its own regions, those that no wave names after all others."""
+    names = [region.name for region in setup.regions]
+    named = {name for wave in setup.policy.waves for name in wave}
+    waves = (*setup.policy.waves, tuple(name for name in names if name not in named))
+    mine = (tuple(name for name in wave if name in names) for wave in waves)
+    return tuple(wave for wave in mine if wave)
 
 
 def keys_limit(policy: Policy) -> int:
@@ -108,10 +138,16 @@ def worst_staleness(setup: IssuerSetup) -> tuple[str, Delay]:
     )
 
 
+def _least_interval(setup: IssuerSetup) -> timedelta:
+    """max(publish_lead, W) + 2P (design T7)."""
+    policy = setup.policy
+    return max(policy.publish_lead, worst_staleness(setup)[1].total) + 2 * policy.run_every
+
+
 def _interval(setup: IssuerSetup) -> Inequality:
     policy = setup.policy
     region, oldest = worst_staleness(setup)
-    needed = max(policy.publish_lead, oldest.total) + 2 * policy.run_every
+    needed = _least_interval(setup)
     holds = policy.rotate_every >= needed
     lead = f"publish_lead {say(policy.publish_lead)}"
     if oldest.total > policy.publish_lead:
@@ -121,6 +157,23 @@ def _interval(setup: IssuerSetup) -> Inequality:
         ("rotate_every", "run_every", *_LEAD_MEMBERS),
         f"rotate_every {say(policy.rotate_every)} {'≥' if holds else '<'} {lead}"
         f" + 2 × run_every {say(policy.run_every)} = {say(needed)}",
+        holds,
+    )
+
+
+def _bakes(setup: IssuerSetup) -> Iterator[Inequality]:
+    """Each wave after the first waits for a bake, and then for the next run."""
+    policy, later = setup.policy, len(switch_waves(setup)) - 1
+    if later < 1:
+        return
+    takes, room = later * (policy.bake + policy.run_every), _least_interval(setup)
+    holds = takes <= policy.rotate_every - room
+    yield Inequality(
+        "T7",
+        ("bake", "waves", "rotate_every", "run_every", *_LEAD_MEMBERS),
+        f"{later} × (bake {say(policy.bake)} + run_every {say(policy.run_every)}) = {say(takes)}"
+        f" {'≤' if holds else '>'} rotate_every {say(policy.rotate_every)} − {say(room)} for the next key's lead"
+        + ("" if holds else ": the last wave would switch when the next switch is due"),
         holds,
     )
 
@@ -183,10 +236,10 @@ def _signers(policy: Policy) -> Inequality:
     )
 
 
-def _history(policy: Policy) -> Iterator[Inequality]:
-    needed, standby = history_needed(policy), max(1, policy.standby_keys)
+def _history(policy: Policy, least_stop: timedelta) -> Iterator[Inequality]:
+    needed, standby = history_needed(policy, least_stop), max(1, policy.standby_keys)
     keys = (
-        f"1 active + {standby} standby + ⌈({_retirement(policy).explain()}) / "
+        f"1 active + {standby} standby + ⌈({_retirement(policy, least_stop).explain()}) / "
         f"rotate_every {say(policy.rotate_every)}⌉ = {needed} keys"
     )
     yield _at_most(
@@ -221,16 +274,25 @@ def _at_most(what: str, count: int, name: str, limit: int, members: tuple[str, .
     return Inequality("T8", members, f"{what} {'≤' if holds else '>'} {name} {limit}", holds)
 
 
-def _retirement(policy: Policy) -> Delay:
+def _retirement(policy: Policy, least_stop: timedelta) -> Delay:
     # D_sign + L + ℓ + ε + B + 2P: how long a retired key stays served, two runs late.
     return Delay(
         (
-            Term("signers", "signer_stop", policy.signer_stop),
+            Term("signers", "signer_stop", max(policy.signer_stop, least_stop)),
+            *_last_tokens(policy).terms,
+            Term("two runs", "runs", 2 * policy.run_every),
+        )
+    )
+
+
+def _last_tokens(policy: Policy) -> Delay:
+    # L + ℓ + ε + B: from a key's last signature to its removal (design T4).
+    return Delay(
+        (
             Term("tokens", "token_lifetime", policy.token_lifetime),
             Term("leeway", "leeway", policy.leeway),
             Term("drift", "max_clock_drift", policy.max_clock_drift),
             Term("margin", "safety_margin", policy.safety_margin),
-            Term("two runs", "runs", 2 * policy.run_every),
         )
     )
 
@@ -287,3 +349,40 @@ def _region_advice(setup: IssuerSetup) -> Iterator[Advice]:
                 "no http check: the region is judged by its origin alone, not by what its consumers are served",
                 region.name,
             )
+
+
+def _kms_advice(setup: IssuerSetup) -> Iterator[Advice]:
+    policy, least = setup.policy, least_signer_stop(setup)
+    if policy.signer_stop < least:
+        yield Advice(
+            Severity.INFO,
+            ("signer_stop",),
+            f"signer_stop {say(policy.signer_stop)} counts as {say(least)}: a KMS alias may lead to the old key that"
+            " long after it was moved",
+        )
+    window, tokens = setup.rollback_window, _last_tokens(policy)
+    if window is not None and window + LATE_WRITE >= tokens.total:
+        yield Advice(
+            Severity.INFO,
+            ("rollback_window",),
+            f"rollback_window {say(window)} does not end before a key is removed, {say(tokens.total)} after its last"
+            f" signature ({tokens.explain()}): the way back closes with the removal, and no key is disabled before",
+        )
+
+
+def _wave_advice(setup: IssuerSetup) -> Iterator[Advice]:
+    policy, waves = setup.policy, switch_waves(setup)
+    if policy.waves and len(waves) == 1 < len(setup.regions):
+        yield Advice(
+            Severity.WARNING,
+            ("waves",),
+            f"all regions of {setup.name} are in one wave, so all switch together: {', '.join(waves[0])}",
+        )
+    named = {name for wave in policy.waves for name in wave}
+    rest = [region.name for region in setup.regions if region.name not in named]
+    if policy.waves and len(waves) > 1 and rest:
+        yield Advice(
+            Severity.INFO,
+            ("waves",),
+            f"no wave names {', '.join(rest)}: switched after all others",
+        )

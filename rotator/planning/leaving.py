@@ -1,8 +1,8 @@
-"""Rules that let keys go: out of the documents once their last token is dead, then out of the key store (design T4, T5)."""
+"""The rule that lets keys go out of the documents once their last token is dead (design T4)."""
 
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import Destroy, Gate, Reason, Remove, RepairJwks, Wait
+from rotator.domain.plan import Gate, Reason, Remove, RepairJwks, Wait
 from rotator.planning.draft import Draft
 from rotator.planning.leads import is_warm
 from rotator.planning.removals import removal_of, unread_signing
@@ -11,7 +11,7 @@ from rotator.planning.situation import Situation, being_removed
 
 def remove(situation: Situation, draft: Draft) -> None:
     """Begin the removal of keys that may go, and go on with removals that were begun."""
-    begun = list(being_removed(situation.state))
+    begun = _go_on_with(situation, draft)
     due = [key for key in situation.state.in_documents() if _may_leave(situation, draft, key)]
     generation = draft.next_generation() if due else draft.signing_generation
     draft.signing_generation = generation
@@ -33,6 +33,16 @@ def remove(situation: Situation, draft: Draft) -> None:
                     not_before=situation.now,
                 )
             )
+
+
+def _go_on_with(situation: Situation, draft: Draft) -> list[Key]:
+    """The removals that were begun; none under a hold, which stops also what is half done (design I5)."""
+    begun = list(being_removed(situation.state))
+    if not situation.held:
+        return begun
+    for key in begun:
+        draft.wait(Wait("remove", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid))
+    return []
 
 
 def _why_it_leaves(key: Key) -> tuple[Reason, str]:
@@ -151,29 +161,3 @@ def _unsound(situation: Situation, draft: Draft) -> tuple[str, Reason] | None:
         if region and situation.state.record(region).jwks_kids:
             return region, code
     return None
-
-
-def destroy(situation: Situation, draft: Draft) -> None:
-    """Destroy the private halves of keys that are served nowhere any more (design T5)."""
-    for key in situation.state.keys:
-        if phase(key) is not Phase.REMOVED or key.moments.destroyed_at:
-            continue
-        opens = removal_of(situation, key).opens
-        if key.ever_signed and (opens is None or opens > situation.now):
-            words = "a token of it may still live, as far as anybody has seen"
-            draft.wait(
-                Wait("destroy", Gate.TIME, Reason.TOKENS_ALIVE, words, kid=key.kid, until=opens)
-            )
-            continue
-        if situation.held:
-            draft.wait(Wait("destroy", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid))
-            continue
-        draft.add(
-            Destroy(
-                n=0,
-                kid=key.kid,
-                reason="no region serves it and no token of it lives",
-                reason_code=Reason.REMOVED_EVERYWHERE,
-                not_before=situation.now,
-            )
-        )

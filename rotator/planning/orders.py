@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from rotator.domain.keys import Key, signer_key
+from rotator.domain.keys import Key, reaches, signer_key
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.policy import Policy
 from rotator.domain.signing import Signer, SigningDocument
@@ -15,14 +15,18 @@ def orders(
     key: Key,
     standby: Key | None,
     generation: int,
+    *,
     written_at: datetime,
+    aws_region: str | None,
 ) -> SigningDocument:
-    """The signing document that names `key` as active (design T9)."""
+    """The signing document of a region that names `key` as active (design T9); the key must reach the region."""
     return SigningDocument(
         issuer=state.issuer,
         generation=generation,
-        active=_signer(key),
-        standby=_signer(standby) if standby else None,
+        active=_signer(key, aws_region),
+        standby=_signer(standby, aws_region)
+        if standby and reaches(standby.handle, aws_region)
+        else None,
         revoked=tuple(sorted(key.kid for key in state.keys if phase(key) is Phase.REVOKED)),
         written_at=written_at,
         max_token_lifetime=policy.token_lifetime,
@@ -31,5 +35,5 @@ def orders(
     )
 
 
-def _signer(key: Key) -> Signer:
-    return Signer(key.kid, key.jwk.alg.value, signer_key(key.handle))
+def _signer(key: Key, aws_region: str | None) -> Signer:
+    return Signer(key.kid, key.jwk.alg.value, signer_key(key.handle, aws_region))

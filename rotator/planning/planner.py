@@ -9,12 +9,13 @@ from datetime import datetime
 from rotator.domain.inventory import Inventory
 from rotator.domain.plan import FindingKind, Gate, IssuerPlan, Reason, Severity, Wait
 from rotator.domain.times import format_moment
-from rotator.planning.arriving import generate, publish
+from rotator.planning.arriving import generate, publish, replicate
 from rotator.planning.catching_up import generation_seen, is_behind
 from rotator.planning.draft import Draft
 from rotator.planning.drift import repair, report_caching, report_foreign, report_hold
+from rotator.planning.ending import destroy, disable
 from rotator.planning.lateness import report_overdue
-from rotator.planning.leaving import destroy, remove
+from rotator.planning.leaving import remove
 from rotator.planning.settle import settled
 from rotator.planning.signing import follow
 from rotator.planning.situation import Situation
@@ -28,12 +29,14 @@ RULES: tuple[Rule, ...] = (
     repair,
     remove,
     generate,
+    replicate,
     publish,
     follow,
+    disable,
     destroy,
     report_overdue,
 )
-"""In this order: what to know, what is broken, dead, missing, new, who signs, what is left over, what is late."""
+"""In this order: what to know, what is broken, dead, missing, not ready, new, who signs, what is left over, what is late."""
 
 
 def plan_issuer(inventory: Inventory, now: datetime) -> IssuerPlan:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from rotator.domain.inventory import Absent, Inventory
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, least_signer_stop
 from rotator.domain.policy import RegionSetup
 from rotator.domain.timing import staleness
 
@@ -48,7 +48,7 @@ def publication(key: Key, gate: str, inventory: Inventory, now: datetime) -> Cer
 
 def signature(key: Key, region: RegionSetup, inventory: Inventory, now: datetime) -> Certainty:
     """SIG: whether signers of a region may use the key; one whose removal began was proven to have stopped."""
-    if inventory.views[region.name].signing_kid() == key.kid:
+    if key.kid in inventory.views[region.name].named_kids(inventory.state):
         return Certainty.OMNIPRESENT
     if not key.ever_signed or key.moments.removal_started_at:
         return Certainty.HIDDEN
@@ -59,7 +59,7 @@ def signature(key: Key, region: RegionSetup, inventory: Inventory, now: datetime
         return Certainty.RUMOURED if key.moments.activated_at is None else Certainty.UNRETENTIVE
     stop = key.max_signer_stop
     if key.moments.retired_at is None:
-        stop = max(stop, inventory.setup.policy.signer_stop)
+        stop = max(stop, inventory.setup.policy.signer_stop, least_signer_stop(key.handle))
     return Certainty.HIDDEN if away + stop <= now else Certainty.UNRETENTIVE
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.domain.inventory import Absent, Unavailable
+from rotator.domain.inventory import Absent, RegionView, Unavailable
 from rotator.domain.keys import Key
 from rotator.domain.timing import Delay, removal_delay
 from rotator.planning.situation import Situation
@@ -21,24 +21,43 @@ class Removal:
 def removal_of(situation: Situation, key: Key) -> Removal:
     """T4 with the region that holds it up, if any. A region that left the configuration still counts."""
     delay = removal_delay(situation.policy, key)
-    last = key.moments.retired_at
-    for region in signing_regions(situation):
-        if not _may_have_signed(situation, region, key):
-            continue
-        away = situation.sighting(region, key).away_since
-        if away is None:
-            return Removal(None, region, delay)
-        last = max(last, away) if last else away
+    missing = _not_seen_away(situation, key)
+    if missing:
+        return Removal(None, missing, delay)
+    last = last_switch_away(situation, key)
     return Removal(last + delay.total if last else None, None, delay)
+
+
+def last_switch_away(situation: Situation, key: Key) -> datetime | None:
+    """When the last region was seen with another key (T3, before D_sign); None while some region was not."""
+    if _not_seen_away(situation, key):
+        return None
+    seen = (situation.sighting(region, key).away_since for region in _regions_of(situation, key))
+    moments = [moment for moment in (key.moments.retired_at, *seen) if moment]
+    return max(moments, default=None)
+
+
+def _not_seen_away(situation: Situation, key: Key) -> str | None:
+    regions = _regions_of(situation, key)
+    return next((r for r in regions if situation.sighting(r, key).away_since is None), None)
+
+
+def _regions_of(situation: Situation, key: Key) -> list[str]:
+    """The regions whose signers may have used the key."""
+    return [r for r in signing_regions(situation) if _may_have_signed(situation, r, key)]
 
 
 def unread_signing(situation: Situation) -> str | None:
     """A region whose signing target was not freshly read: no key is removed then (design T3)."""
     for region in signing_regions(situation):
         view = situation.views.get(region)
-        if view is None or isinstance(view.signing, Unavailable):
+        if view is None or not _was_read(view):
             return region
     return None
+
+
+def _was_read(view: RegionView) -> bool:
+    return not (isinstance(view.signing, Unavailable) or isinstance(view.alias, Unavailable))
 
 
 def signing_regions(situation: Situation) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ removals and destructions must also prove their moment (T1–T4) from the eviden
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import assert_never
 
 from rotator.domain.evidence import Verdict
 from rotator.domain.inventory import Inventory
@@ -17,15 +18,18 @@ from rotator.domain.plan import (
     Disable,
     Generate,
     IssuerPlan,
+    PointAlias,
     Remove,
     RepairJwks,
     RepairSigning,
+    Replicate,
     Retire,
     Step,
     Switch,
     WriteJwks,
     WriteSigning,
 )
+from rotator.domain.timing import LATE_WRITE
 from rotator.planning.propagation import Certainty, joined_later, publication, signature
 
 
@@ -46,6 +50,7 @@ class _World:
     now: datetime
     served: dict[str, frozenset[str] | None]
     signing: dict[str, str | None]
+    pointed: dict[str, str | None]
     generations: dict[str, int]
     made: frozenset[str] = frozenset()
     destroyed: frozenset[str] = frozenset()
@@ -73,14 +78,16 @@ def check(plan: IssuerPlan, inventory: Inventory, now: datetime) -> tuple[Violat
 
 
 def _observed(inventory: Inventory, now: datetime) -> _World:
-    served, signing, generations = {}, {}, {}
+    served, signing, pointed, generations = {}, {}, {}, {}
     for region in inventory.setup.regions:
         view = inventory.views[region.name]
         document, orders = view.jwks_document(), view.signing_document()
         served[region.name] = frozenset(document.kids()) if document else None
         signing[region.name] = orders.active.kid if orders else None
+        at = inventory.state.key_of_arn(view.alias_arn() or "")
+        pointed[region.name] = at.kid if at else None
         generations[region.name] = orders.generation if orders else -1
-    return _World(inventory, now, served, signing, generations)
+    return _World(inventory, now, served, signing, pointed, generations)
 
 
 def _play(step: Step, world: _World) -> _World:
@@ -93,6 +100,8 @@ def _play(step: Step, world: _World) -> _World:
             signing={**world.signing, step.region: step.kid},
             generations={**world.generations, step.region: step.generation},
         )
+    if isinstance(step, PointAlias):
+        return replace(world, pointed={**world.pointed, step.region: step.kid})
     if isinstance(step, Generate):
         return replace(world, made=world.made | {step.ref})
     if isinstance(step, Destroy | Disable):
@@ -149,7 +158,7 @@ def _foreign_kept(world: _World) -> Iterable[Atom]:
 
 
 def _may_sign(key: Key, world: _World) -> bool:
-    if key.kid in world.signing.values():
+    if key.kid in (*world.signing.values(), *world.pointed.values()):
         return True
     states = (
         signature(key, region, world.inventory, world.now)
@@ -167,41 +176,81 @@ def _has_live_tokens(key: Key, world: _World) -> bool:
     """T4, from the evidence: unknown counts as alive."""
     if not key.ever_signed:
         return False
-    policy, state = world.inventory.setup.policy, world.inventory.state
+    policy, last = world.inventory.setup.policy, _last_away(key, world)
+    if last is None:
+        return True
+    stop = key.max_signer_stop + key.max_token_lifetime
+    slack = policy.leeway + policy.max_clock_drift + policy.safety_margin
+    return world.now < last + stop + slack
+
+
+def _last_away(key: Key, world: _World) -> datetime | None:
+    """When the last region that may sign was seen with another key; None while one was not."""
+    state = world.inventory.state
     names = {r.name for r in world.inventory.setup.regions}
     names |= {name for name, record in state.regions.items() if record.signing_kid}
     names -= {name for name in names if joined_later(name, key, world.inventory)}
     last = [world.inventory.evidence.sighting(name, key.kid).away_since for name in names]
     known = [moment for moment in (*last, key.moments.retired_at) if moment]
-    if None in last or not known:
-        return True
-    stop = key.max_signer_stop + key.max_token_lifetime
-    slack = policy.leeway + policy.max_clock_drift + policy.safety_margin
-    return world.now < max(known) + stop + slack
+    return None if None in last or not known else max(known)
 
 
 def _forbidden(step: Step, world: _World) -> Iterable[tuple[str, str]]:
     """What a step must not do whatever the atoms say."""
+    yield from _bad_time(step, world)
+    yield from _bad_step(step, world)
+
+
+def _bad_time(step: Step, world: _World) -> Iterable[tuple[str, str]]:
     hold = world.inventory.state.hold
     held = hold is not None and hold.holds_at(world.now)
     if held and isinstance(step, Generate | Switch | Remove | Disable | Destroy):
         yield "I5", f"a hold is in force, and {step.kind} is what it stops"
     if step.not_before > world.now:
         yield "T10", f"not before {step.not_before:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(step, Switch):
-        yield from _bad_switch(step, world)
-    if isinstance(step, Switch | WriteSigning | RepairSigning):
-        if step.generation <= world.generations.get(step.region, -1):
-            yield "I6", f"generation {step.generation} is not above what {step.region} carries"
-        key = world.key(step.kid)
-        if key is None or not key.usable:
-            yield "I2", f"{step.kid[:8]} has no usable private half"
-    if isinstance(step, Remove):
-        yield from _bad_removal(step, world)
-    if isinstance(step, Destroy | Disable):
-        yield from _bad_end(step, world)
-    if isinstance(step, Retire) and any(kid in (step.kid, None) for kid in world.signing.values()):
-        yield "I1", f"a region may still sign with {step.kid[:8]}"
+
+
+def _bad_step(step: Step, world: _World) -> Iterable[tuple[str, str]]:
+    match step:
+        case Switch():
+            yield from _bad_switch(step, world)
+            yield from _bad_orders(step, world)
+        case WriteSigning() | RepairSigning():
+            yield from _bad_orders(step, world)
+        case PointAlias():
+            yield from _bad_alias(step, world)
+        case Remove():
+            yield from _bad_removal(step, world)
+        case Disable():
+            yield from _bad_disabling(step, world)
+        case Destroy():
+            yield from _bad_end(step, world)
+        case Retire() if any(kid in (step.kid, None) for kid in world.signing.values()):
+            yield "I1", f"a region may still sign with {step.kid[:8]}"
+        case Generate() | Replicate() | WriteJwks() | RepairJwks() | Retire():
+            pass
+        case _:
+            assert_never(step)
+
+
+def _bad_orders(
+    step: Switch | WriteSigning | RepairSigning, world: _World
+) -> Iterable[tuple[str, str]]:
+    if step.generation <= world.generations.get(step.region, -1):
+        yield "I6", f"generation {step.generation} is not above what {step.region} carries"
+    yield from _unusable(step.kid, world)
+
+
+def _bad_alias(step: PointAlias, world: _World) -> Iterable[tuple[str, str]]:
+    if world.signing.get(step.region) != step.kid:
+        yield "T9b", f"{step.region}'s signing target does not name {step.kid[:8]}"
+    yield from _unusable(step.kid, world)
+
+
+def _unusable(kid: str, world: _World) -> Iterable[tuple[str, str]]:
+    key = world.key(kid)
+    if key is None or not key.usable:
+        yield "I2", f"{kid[:8]} has no usable private half"
 
 
 def _bad_switch(step: Switch, world: _World) -> Iterable[tuple[str, str]]:
@@ -244,7 +293,20 @@ def _bad_removal(step: Remove, world: _World) -> Iterable[tuple[str, str]]:
         )
 
 
-def _bad_end(step: Destroy | Disable, world: _World) -> Iterable[tuple[str, str]]:
+def _bad_disabling(step: Disable, world: _World) -> Iterable[tuple[str, str]]:
+    """T5: nobody signs with the key any more, and the time in which a rollback may need it is over."""
+    key, window = world.key(step.kid), world.inventory.setup.rollback_window
+    if key is None or window is None or _may_sign(key, world):
+        yield "T5", f"{step.kid[:8]} may still sign"
+        return
+    last = _last_away(key, world)
+    if not key.moments.retired_at or last is None:
+        yield "T5", f"{step.kid[:8]} was not seen switched away everywhere"
+    elif world.now < last + key.max_signer_stop + window + LATE_WRITE:
+        yield "T5", f"a rollback may still need {step.kid[:8]}"
+
+
+def _bad_end(step: Destroy, world: _World) -> Iterable[tuple[str, str]]:
     key = world.key(step.kid)
     if key is None or _may_sign(key, world) or _has_live_tokens(key, world):
         yield "T5", f"tokens of {step.kid[:8]} may still be alive"

@@ -9,17 +9,20 @@ from dataclasses import replace
 from datetime import datetime
 
 from rotator.domain.inventory import Absent, Inventory, RegionView
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, reaches
 from rotator.domain.lifecycle import Event, Phase, advance, phase
 from rotator.domain.state import IssuerState
 
 
 def settle(inventory: Inventory, now: datetime) -> IssuerState:
-    """The state with `published_at`, `activated_at`, `retired_at` and `removed_at` as the regions show them."""
+    """The state with `published_at`, `activated_at`, `retired_at` and `removed_at` as the regions show them.
+
+    An alias that points at the key its signing target names counts as pointed by rotator.
+    """
     state = inventory.state
     views = {region.name: inventory.views[region.name] for region in inventory.setup.regions}
     for key in state.keys:
-        if phase(key) is Phase.STAGED and _served_everywhere(key, views):
+        if phase(key) is Phase.STAGED and _published(key, inventory):
             state = state.with_key(advance(key, Event.PUBLISH, now))
         if (
             key.moments.removal_started_at
@@ -27,7 +30,7 @@ def settle(inventory: Inventory, now: datetime) -> IssuerState:
             and _served_nowhere(key, views)
         ):
             state = state.with_key(advance(key, Event.REMOVE, now))
-    return _settle_switch(state, views, now)
+    return _settle_switch(_settle_aliases(state, views), views, now)
 
 
 def settled(inventory: Inventory, now: datetime) -> Inventory:
@@ -40,7 +43,7 @@ def _settle_switch(
 ) -> IssuerState:
     """The new key becomes active and the old one retires in one step, once every region names the new one."""
     key = state.switching()
-    if key is None or any(view.signing_kid() != key.kid for view in views.values()):
+    if key is None or not all(view.signs_only_with(key) for view in views.values()):
         return state
     before = state.active()
     if before is not None:
@@ -48,9 +51,22 @@ def _settle_switch(
     return state.with_key(advance(key, Event.ACTIVATE, now))
 
 
-def _served_everywhere(key: Key, views: Mapping[str, RegionView]) -> bool:
-    documents = [view.jwks_document() for view in views.values()]
-    return all(document is not None and document.holds(key.jwk) for document in documents)
+def _settle_aliases(state: IssuerState, views: Mapping[str, RegionView]) -> IssuerState:
+    """An alias whose move took effect after the run that made it gave up is no drift later."""
+    for name, view in views.items():
+        arn, record = view.alias_arn(), state.record(name)
+        pointed = state.key_of_arn(arn) if arn else None
+        if pointed and pointed.kid == record.signing_kid and arn != record.alias_arn:
+            state = state.with_record(name, replace(record, alias_arn=arn))
+    return state
+
+
+def _published(key: Key, inventory: Inventory) -> bool:
+    """Whether every region serves the key, and its signers could use it."""
+    regions = inventory.setup.regions
+    documents = [inventory.views[region.name].jwks_document() for region in regions]
+    served = all(document is not None and document.holds(key.jwk) for document in documents)
+    return served and all(reaches(key.handle, region.aws_region) for region in regions)
 
 
 def _served_nowhere(key: Key, views: Mapping[str, RegionView]) -> bool:

@@ -1,7 +1,9 @@
 """The rule that decides what every signing target must say, and writes the ones that say otherwise (design I2, I8)."""
 
+from collections.abc import Sequence
+
 from rotator.domain.inventory import Absent, RegionView, Unavailable
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, reaches
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import (
     FindingKind,
@@ -15,35 +17,68 @@ from rotator.domain.plan import (
     Wait,
     WriteSigning,
 )
+from rotator.domain.policy import RegionSetup
+from rotator.planning.aliases import is_of_another, point_alias
 from rotator.planning.draft import Draft
 from rotator.planning.leads import lead_at
 from rotator.planning.orders import orders
 from rotator.planning.situation import Situation
 from rotator.planning.switching import switch_target
+from rotator.planning.waves import open_regions
 
 
 def follow(situation: Situation, draft: Draft) -> None:
-    """Switch when every gate is open; otherwise keep every signing target at what it should say."""
+    """Switch when every gate is open; otherwise keep every signing target and alias at what it should say."""
     state = situation.state
     target = switch_target(situation, draft)
-    begun = state.switching()
-    key = target or (None if begun else state.active())
-    reachable = [r.name for r in situation.setup.regions if _writable(situation, draft, r.name)]
+    begun, before = state.switching(), state.active()
+    key = target or (None if begun else before)
+    reachable = [r for r in situation.setup.regions if _writable(situation, draft, r)]
     if key is None:
         return
-    standby = standby_for(situation, key)
-    need = [name for name in reachable if _says_otherwise(situation, draft, name, key, standby)]
-    generation = draft.signing_generation
-    carried = [_generation(situation.views[name]) for name in need]
-    if (target and not begun) or any(number >= generation for number in carried):
-        generation = draft.next_generation()
-        need = reachable
-    need = [name for name in need if _may_write(situation, draft, name, key, target)]
-    for name in need:
-        draft.add(_step(situation, draft, name, key, standby, target, generation))
-    before = state.active()
-    if target and before and len(reachable) == len(situation.setup.regions):
+    turned = open_regions(situation, draft, key, before) if target and before else None
+    follows = [r for r in reachable if turned is None or r.name in turned]
+    _write_all(situation, draft, follows, key, target)
+    if before and len(follows) < len(reachable):
+        _keep(situation, draft, [r for r in reachable if r not in follows], before)
+    if target and before and len(follows) == len(situation.setup.regions):
         draft.add(_retire(situation, before))
+
+
+def _write_all(
+    situation: Situation,
+    draft: Draft,
+    regions: Sequence[RegionSetup],
+    key: Key,
+    target: Key | None,
+) -> None:
+    """Write the signing targets that say otherwise, all with a generation that none carries yet, then the aliases."""
+    standby = standby_for(situation, key)
+    need = [r for r in regions if _says_otherwise(situation, draft, r, key, standby)]
+    generation = draft.signing_generation
+    carried = [_generation(situation.views[region.name]) for region in need]
+    begins = target and not situation.state.switching()
+    if begins or any(number >= generation for number in carried):
+        generation = draft.next_generation()
+        need = list(regions)
+    need = [region for region in need if _may_write(situation, draft, region.name, key, target)]
+    for region in need:
+        draft.add(_step(situation, draft, region.name, key, standby, target, generation))
+    written = {region.name for region in need}
+    for region in regions:
+        named = situation.views[region.name].signing_kid() == key.kid or region.name in written
+        if named:
+            point_alias(situation, draft, region, key)
+
+
+def _keep(situation: Situation, draft: Draft, regions: Sequence[RegionSetup], before: Key) -> None:
+    """Put back signing targets of later waves that somebody changed: until their turn they say what they said."""
+    astray = [r for r in regions if situation.views[r.name].signing_kid() != before.kid]
+    for region in astray:
+        generation = draft.next_generation()
+        draft.add(_step(situation, draft, region.name, before, None, None, generation))
+    for region in regions:
+        point_alias(situation, draft, region, before)
 
 
 def standby_for(situation: Situation, key: Key) -> Key | None:
@@ -52,22 +87,29 @@ def standby_for(situation: Situation, key: Key) -> Key | None:
     return next(ready, None)
 
 
-def _writable(situation: Situation, draft: Draft, region: str) -> bool:
-    """Whether the region's signing target answered and is rotator's or nobody's."""
-    view, record = situation.views[region], situation.state.record(region)
+def _writable(situation: Situation, draft: Draft, region: RegionSetup) -> bool:
+    """Whether the region's signing target and alias answered, and are rotator's or nobody's."""
+    view, record = situation.views[region.name], situation.state.record(region.name)
+    name = region.name
     if isinstance(view.signing, Unavailable):
-        words = f"{region}'s signing target could not be read: {view.signing.detail}"
+        words = f"{name}'s signing target could not be read: {view.signing.detail}"
+        code = Reason.REGION_UNREACHABLE
+    elif isinstance(view.alias, Unavailable):
+        words = f"{name}'s alias could not be read: {view.alias.detail}"
         code = Reason.REGION_UNREACHABLE
     elif (
         not isinstance(view.signing, Absent)
         and not record.signing_kid
         and not _ours(situation, view)
     ):
-        words = f"{region}'s signing target holds a document that rotator did not write"
+        words = f"{name}'s signing target holds a document that rotator did not write"
+        code = Reason.DOCUMENT_NOT_OURS
+    elif is_of_another(situation, view.alias_arn(), record):
+        words = f"{region.alias} in {name} points at a key that rotator did not make"
         code = Reason.DOCUMENT_NOT_OURS
     else:
         return True
-    draft.wait(Wait("write_signing", Gate.EVIDENCE, code, words, region=region, blocked=True))
+    draft.wait(Wait("write_signing", Gate.EVIDENCE, code, words, region=name, blocked=True))
     return False
 
 
@@ -82,13 +124,21 @@ def _ours(situation: Situation, view: RegionView) -> bool:
 
 
 def _says_otherwise(
-    situation: Situation, draft: Draft, region: str, key: Key, standby: Key | None
+    situation: Situation, draft: Draft, region: RegionSetup, key: Key, standby: Key | None
 ) -> bool:
-    document = situation.views[region].signing_document()
+    document = situation.views[region.name].signing_document()
     if document is None or document.generation < draft.signing_generation:
         return True
+    if not reaches(key.handle, region.aws_region):
+        return False
     wanted = orders(
-        situation.state, situation.policy, key, standby, document.generation, situation.now
+        situation.state,
+        situation.policy,
+        key,
+        standby,
+        document.generation,
+        written_at=situation.now,
+        aws_region=region.aws_region,
     )
     return document.issuer != wanted.issuer or not document.same_orders(wanted)
 
@@ -102,6 +152,12 @@ def _may_write(
     situation: Situation, draft: Draft, region: str, key: Key, target: Key | None
 ) -> bool:
     """A region that joins gets its signing target last, when the active key's T1 holds there (design §3)."""
+    setup = situation.setup.region(region)
+    if setup and not reaches(key.handle, setup.aws_region):
+        words = f"{region} is told once its signers can use {key.kid[:8]}"
+        code = Reason.REPLICA_MISSING
+        draft.wait(Wait("write_signing", Gate.TIME, code, words, kid=key.kid, region=region))
+        return False
     if target or not _joins(situation, region):
         return True
     opens = lead_at(situation, region, key).opens

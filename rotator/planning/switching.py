@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rotator.domain.inventory import Unavailable
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, reaches
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Gate, Reason, Wait
 from rotator.domain.times import say
@@ -108,6 +108,12 @@ def _time(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None
         )
     if opens is None:
         return _lead_not_begun(situation, draft, key, ahead)
+    lacking = next(
+        (r.name for r in situation.setup.regions if not reaches(key.handle, r.aws_region)), None
+    )
+    if lacking:
+        words = f"signers in {lacking} cannot use the key yet"
+        return _Closed(Gate.TIME, Reason.REPLICA_MISSING, words, lacking)
     if late and opens > situation.now:
         words = f"{say(late.delay.total)} after {late.gate} served it: {late.delay.explain()}"
         numbers = dict(late.delay.numbers())
@@ -152,8 +158,9 @@ def _evidence(situation: Situation, key: Key) -> _Closed | None:
         return _Closed(Gate.EVIDENCE, closed.code, closed.words, closed.gate, blocked=True)
     for region in situation.setup.regions:
         view = situation.views[region.name]
-        if isinstance(view.signing, Unavailable) or view.jwks_document() is None:
-            words = f"{region.name}'s own documents cannot be read"
+        unread = isinstance(view.signing, Unavailable) or isinstance(view.alias, Unavailable)
+        if unread or view.jwks_document() is None:
+            words = f"{region.name}'s own documents and alias cannot all be read"
             return _Closed(
                 Gate.EVIDENCE, Reason.REGION_UNREACHABLE, words, region.name, blocked=True
             )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from rotator.app.doctor.report import DoctorReport
 from rotator.app.reports import (
     ApplyReport,
     AuditReport,
@@ -91,6 +92,28 @@ def apply_document(report: ApplyReport) -> Document:
         "results": results,
         "summary": {"done": len(report.results) - len(report.failed), "failed": len(report.failed)},
         "left": plan_document(report.left),
+    }
+
+
+def doctor_document(report: DoctorReport) -> Document:
+    """`rotator.doctor/1`: every finding, `issuer` and `region` null where it is about neither."""
+    findings = [
+        {
+            "area": found.area.value,
+            "issuer": found.place.issuer,
+            "region": found.place.region,
+            "verdict": found.health.value,
+            "what": found.what,
+            "why": found.why,
+            "what_to_do": found.what_to_do,
+        }
+        for found in report.findings
+    ]
+    return {
+        "format": "rotator.doctor/1",
+        "at": format_moment(report.at),
+        "verdict": report.health.value,
+        "findings": findings,
     }
 
 

@@ -31,7 +31,7 @@ def given(folder: Path, passphrase: bytes | None = PASSPHRASE) -> LocalKeyStore:
 
 
 def made(store: LocalKeyStore, generation: int = 1) -> Generated:
-    return store.generate("accounts", generation, Algorithm.ES256, 2048)
+    return store.generate(named("accounts", generation), Algorithm.ES256, 2048)
 
 
 # ---------------------------------------------------------------------------------- on the disk
@@ -159,7 +159,7 @@ def test_another_passphrase_does_not_open_a_key(folder: Path) -> None:
     with pytest.raises(KeyLocked, match=r"1\.pem"):
         given(folder, b"battery staple").sign(handle, Algorithm.ES256, b"message")
     with pytest.raises(KeyLocked):
-        given(folder, b"battery staple").find("accounts", 1)
+        given(folder, b"battery staple").find(named("accounts", 1))
 
 
 def test_a_generated_passphrase_is_warned_of_and_a_given_one_is_not(folder: Path) -> None:
@@ -176,7 +176,7 @@ def test_keys_made_with_a_generated_passphrase_go_on_when_it_moves(
     moved = tmp_path / "secret"
     shutil.move(folder / "passphrase", moved)
     passphrase = passphrase_from({"ROTATOR_KEY_PASSPHRASE_FILE": str(moved)})
-    assert given(folder, passphrase).find("accounts", 1) == before
+    assert given(folder, passphrase).find(named("accounts", 1)) == before
 
 
 def test_a_lost_passphrase_is_never_replaced(folder: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_lost_passphrase_is_never_replaced(folder: Path) -> None:
     with pytest.raises(KeyStoreError, match="is gone while keys"):
         made(given(folder, None), generation=2)
     with pytest.raises(KeyStoreError, match="does not exist"):
-        given(folder, None).find("accounts", 1)
+        given(folder, None).find(named("accounts", 1))
     assert [file.name for file in folder.iterdir()] == ["accounts"]
 
 

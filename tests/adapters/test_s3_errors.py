@@ -44,7 +44,7 @@ Faulty = Callable[[S3Endpoint], tuple[FaultyProxy, S3Endpoint]]
 def read_error(target: S3Target) -> TargetError:
     with pytest.raises(TargetError) as caught:
         target.read()
-    assert caught.value.message == f"cannot read s3://{target.bucket}/{target.key}"
+    assert caught.value.message == f"cannot read s3://{target.bucket}/{target.key} in us-east-1"
     return caught.value
 
 
@@ -146,7 +146,9 @@ def test_a_clock_that_is_wrong_is_said(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment
     ).stdout
 
-    assert said.startswith("TargetDenied the clocks of this machine and of the region differ")
+    assert said.startswith(
+        "TargetDenied s3:GetObject: the clocks of this machine and of the region differ"
+    )
     assert "NTP" in said
 
 
@@ -327,7 +329,7 @@ def test_a_region_that_does_not_answer_is_unreachable(
 
     assert [type(error) for error in errors] == [TargetUnreachable, TargetUnreachable]
     assert "effect" not in errors[0].detail
-    assert ("whether the write took effect is unknown" in errors[1].detail) is open_end
+    assert ("whether it took effect is unknown" in errors[1].detail) is open_end
     proxy.heal()
     assert target.read() is None
 
@@ -360,7 +362,7 @@ def test_an_answer_that_is_lost_leaves_the_effect_to_be_read_back(
     with proxy.failing(LoseAnswer()):
         error = write_error(target)
 
-    assert "whether the write took effect is unknown" in error.detail
+    assert "whether it took effect is unknown" in error.detail
     stored = target.read()
     assert stored is not None
     assert stored.body == b"{}"
@@ -515,12 +517,17 @@ def test_sts_that_is_down_makes_the_region_unreachable(
 
 
 @pytest.mark.ministack
+@pytest.mark.parametrize("cache_control", ["public, max-age=300", "no-store"])
 def test_what_a_write_sends(
-    ministack_server: Ministack, new_bucket: NewBucket, s3_target: MakeTarget, faulty_proxy: Faulty
+    ministack_server: Ministack,
+    new_bucket: NewBucket,
+    s3_target: MakeTarget,
+    faulty_proxy: Faulty,
+    cache_control: str,
 ) -> None:
     proxy, endpoint = faulty_proxy(ministack_server.endpoint)
     target = s3_target(endpoint, new_bucket(ministack_server.endpoint, "sent"))
-    target = replace(target, cache_control="public, max-age=300")
+    target = replace(target, cache_control=cache_control)
 
     etag = target.write(b"{}", None)
     target.write(b"[]", etag)
@@ -530,7 +537,7 @@ def test_what_a_write_sends(
     assert second["if-match"] == etag
     for headers in (first, second):
         assert headers["content-type"] == "application/jwk-set+json"
-        assert headers["cache-control"] == "public, max-age=300"
+        assert headers["cache-control"] == cache_control
         assert len(headers["x-amz-content-sha256"]) == 64
         assert not {"expect", "x-amz-trailer", "x-amz-checksum-crc32"} & headers.keys()
         assert "rotator/" in headers["user-agent"]

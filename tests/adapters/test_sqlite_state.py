@@ -17,12 +17,12 @@ import pytest
 
 from rotator.adapters.clock import SystemClock
 from rotator.adapters.sqlite_state import SqliteState
-from rotator.adapters.sqlite_state.process import Fate, Process, fate, started_at, this_process
 from rotator.domain.audit import verify_chain
 from rotator.domain.evidence import Evidence
 from rotator.domain.state import IssuerState
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict, StateDamaged, StateError
 from rotator.ports import AuditEntry, Lease
+from rotator.process import Process
 from tests.fakes.clock import START, FakeClock
 
 MINUTE = timedelta(minutes=1)
@@ -341,55 +341,6 @@ def test_a_lease_given_back_while_it_is_watched_is_taken(path: Path) -> None:
     old = SqliteState(path, clock, ELSEWHERE).acquire("there", MINUTE)
     assert SqliteState(path, clock).acquire("here", MINUTE).fence == old.fence + 1
     assert len(clock.slept) == 1
-
-
-ME = this_process()
-
-
-@pytest.mark.parametrize(
-    ("other", "known"),
-    [
-        (ME, Fate.ALIVE),
-        (replace(ME, started="1"), Fate.GONE),
-        (replace(ME, pid=2**22 + 1), Fate.GONE),
-        (replace(ME, host="renamed"), Fate.ALIVE),
-        (replace(ME, boot="earlier"), Fate.GONE),
-        (replace(ME, boot="earlier", host="other"), Fate.UNKNOWN),
-        (replace(ME, boot="earlier", namespace="pid:[1]"), Fate.UNKNOWN),
-        (replace(ME, namespace="pid:[1]"), Fate.UNKNOWN),
-        (replace(ME, boot=""), Fate.UNKNOWN),
-        (ELSEWHERE, Fate.UNKNOWN),
-    ],
-    ids=[
-        "itself",
-        "pid reused",
-        "no such pid",
-        "machine renamed",
-        "rebooted",
-        "other machine",
-        "other container, rebooted",
-        "other container",
-        "nothing known",
-        "elsewhere",
-    ],
-)
-def test_the_fate_of_a_holder(other: Process, known: Fate) -> None:
-    assert fate(other, ME) is known
-
-
-def test_without_proc_a_machine_is_known_by_its_name() -> None:
-    plain = replace(ME, boot="", namespace="")
-    assert fate(plain, plain) is Fate.ALIVE
-    assert fate(replace(plain, host="other"), plain) is Fate.UNKNOWN
-
-
-def test_a_process_that_ended_but_was_not_waited_for_is_gone() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "pass"])
-    try:
-        while (started := started_at(child.pid)) is not None:
-            assert started
-    finally:
-        child.wait()
 
 
 def _holder(path: Path) -> tuple[subprocess.Popen[str], int]:

@@ -25,6 +25,28 @@ issuers:
   accounts: {url: "https://auth.example.com"}
 """
 
+TEAM = """\
+version: 1
+state: {kind: s3, bucket: team-state, aws: {region: eu-central-1}}
+keys: {kind: kms, primary_region: eu-central-1}
+policy:
+  verifiers: [pyjwt]
+regions:
+  one:
+    aws: {region: eu-central-1}
+    jwks: {kind: s3, bucket: jwks-one, key: "{issuer}/jwks.json"}
+    signing: {kind: s3, bucket: signing-one, key: "{issuer}/signing.json"}
+    checks: [{kind: http, url: "https://one.example.com/{issuer}/jwks.json"}]
+  two:
+    aws: {region: us-east-1}
+    jwks: {kind: s3, bucket: jwks-two, key: "{issuer}/jwks.json"}
+    signing: {kind: s3, bucket: signing-two, key: "{issuer}/signing.json"}
+    checks: [{kind: http, url: "https://two.example.com/{issuer}/jwks.json"}]
+issuers:
+  accounts: {url: "https://auth.example.com"}
+"""
+WRAPPED = "{kind: kms-wrapped, primary_region: eu-central-1, wrapping_key: alias/wrap}"
+
 
 def write(folder: Path, text: str, name: str = "rotator.yaml") -> Path:
     path = folder / name
@@ -54,6 +76,33 @@ ISSUER = 'accounts: {url: "https://auth.example.com"}'
 def instead(old: str, new: str) -> str:
     assert old in FINE
     return FINE.replace(old, new, 1)
+
+
+def team(*changes: tuple[str, str]) -> str:
+    text = TEAM
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return text
+
+
+def keys(members: str) -> tuple[str, str]:
+    """A change of TEAM: its keys have these members too."""
+    return "primary_region: eu-central-1}", f"primary_region: eu-central-1, {members}}}"
+
+
+def wrapped() -> tuple[str, str]:
+    """A change of TEAM: its keys are wrapped."""
+    return "{kind: kms, primary_region: eu-central-1}", WRAPPED
+
+
+def issuers(*members: str) -> tuple[str, str]:
+    """A change of TEAM: further issuers, a, b, c …, with these members each."""
+    more = "".join(
+        f'  {name}: {{url: "https://{name}.example.com"{members_ and ", " + members_}}}\n'
+        for name, members_ in zip("abcdef", members, strict=False)
+    )
+    return "issuers:\n", f"issuers:\n{more}"
 
 
 def policy(line: str) -> str:

@@ -68,6 +68,8 @@ def test_every_number_of_the_policy_can_be_written(tmp_path: Path) -> None:
         "evidence_freshness": "5m",
         "passes_required": 3,
         "run_every": "12h",
+        "waves": "[[two], [one]]",
+        "bake": "2h",
     }
     assert written.keys() == {field.name for field in fields(Policy)}
     lines = "".join(f"  {name}: {value}\n" for name, value in written.items())
@@ -96,6 +98,8 @@ def test_every_number_of_the_policy_can_be_written(tmp_path: Path) -> None:
         evidence_freshness=timedelta(minutes=5),
         passes_required=3,
         run_every=timedelta(hours=12),
+        waves=(("two",), ("one",)),
+        bake=timedelta(hours=2),
     )
 
 
@@ -221,6 +225,7 @@ def test_the_url_for_clients_may_be_the_only_regions(tmp_path: Path) -> None:
 
 def test_home(tmp_path: Path) -> None:
     settings = loaded(tmp_path, FINE + "state: {kind: sqlite, path: ~/state.db}\n")
+    assert isinstance(settings.state, SqliteSpec)
     assert str(settings.resolve(settings.state.path)) == "/home/somebody/state.db"
     assert str(settings.resolve("../x/y")) == f"{tmp_path.parent}/x/y"
 

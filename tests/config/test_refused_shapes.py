@@ -257,6 +257,42 @@ VERIFIERS = [
     ("a number", instead("[pyjwt]", "[7]"), 3, "verifiers[0]: a name or a mapping expected, not 7"),
 ]
 
+WAVES = [
+    (
+        "an unknown region",
+        policy("waves: [[one], [mars]]"),
+        3,
+        "policy.waves[1][0]: there is no region 'mars'; the regions are one, two",
+    ),
+    (
+        "an issuer's own",
+        issuer("policy: {waves: [[mars]]}"),
+        16,
+        "issuers.accounts.policy.waves[0][0]: there is no region 'mars'",
+    ),
+    (
+        "a region in two waves",
+        policy("waves: [[one], [two, one]]"),
+        3,
+        "policy.waves: one is listed twice",
+    ),
+    (
+        "a region twice in one",
+        policy("waves: [[one, one]]"),
+        3,
+        "policy.waves: one is listed twice",
+    ),
+    ("an empty wave", policy("waves: [[one], []]"), 3, "policy.waves[1]: at least one is needed"),
+    (
+        "no wave but a name",
+        policy("waves: [one, two]"),
+        3,
+        "policy.waves[0]: a list expected, not 'one'",
+    ),
+    ("a number for a name", policy("waves: [[7]]"), 3, "policy.waves[0][0]: text expected, not 7"),
+    ("a bake of nothing", policy("bake: 30"), 3, "policy.bake: 30 has no unit: write 30s"),
+]
+
 TABLE = [
     pytest.param(text, line, words, id=f"{group}: {what}")
     for group, rows in (
@@ -265,6 +301,7 @@ TABLE = [
         ("numbers", NUMBERS),
         ("verifiers", VERIFIERS),
         ("daemon, paths", DAEMON),
+        ("waves", WAVES),
     )
     for what, text, line, words in rows
 ]

@@ -201,24 +201,6 @@ PLACES = [
 
 NOT_YET = [
     (
-        "state in S3",
-        FINE + "state: {kind: s3, bucket: my-state}\n",
-        17,
-        "state.kind: s3 is not in this version of rotator; use sqlite",
-    ),
-    (
-        "KMS",
-        FINE + "keys: {kind: kms, primary_region: us-east-1}\n",
-        17,
-        "keys.kind: kms is not in this version",
-    ),
-    (
-        "an issuer's own wrapped keys",
-        issuer("keys: {kind: kms-wrapped, primary_region: us-east-1, wrapping_key: alias/x}"),
-        16,
-        "issuers.accounts.keys.kind: kms-wrapped is not in this version of rotator; use local",
-    ),
-    (
         "a verifier check",
         check_one("{kind: verifier, url: 'https://a.example'}"),
         9,
@@ -275,6 +257,12 @@ INFEASIBLE = [
         policy("history: 2"),
         3,
         "policy.history: history 2 < 1 active + 1 standby + ⌈(",
+    ),
+    (
+        "bakes that leave no time for the next key's lead",
+        policy("waves: [[one], [two]]\n  bake: 87d"),
+        4,
+        "policy.bake: 1 × (bake 87 d + run_every 24 h) = 88 d > rotate_every 90 d − 3 d for the next key's lead",
     ),
     (
         "too many keys for a verifier",

@@ -8,10 +8,17 @@ from jsonschema import Draft202012Validator
 
 from rotator.config.load import load
 from rotator.config.schema import schema
-from rotator.config.settings import S3Spec
+from rotator.config.settings import (
+    KmsSpec,
+    LocalKeysSpec,
+    S3Spec,
+    S3StateSpec,
+    SqliteSpec,
+    WrappedSpec,
+)
 from rotator.config.show import explain, show
 from rotator.config.template import GITIGNORE, REGIONS, template
-from tests.config.files import FINE, loaded
+from tests.config.files import FINE, issuers, keys, loaded, team
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "configs").glob("*.yaml"))
@@ -28,6 +35,31 @@ def test_the_template_loads(tmp_path: Path, aws: bool) -> None:
     VALID.validate(yaml.safe_load(template(aws=aws)))
 
 
+def uncommented(text: str, start: str) -> str:
+    """The text with the commented line that begins so in the place of the one before it of the same member."""
+    member = start.lstrip("# ").partition(":")[0]
+    lines = [line for line in text.splitlines() if not line.startswith(f"{member}:")]
+    return "\n".join(line.replace("#", "", 1) if line.startswith(start) else line for line in lines)
+
+
+def test_the_templates_alternatives_load_too(tmp_path: Path) -> None:
+    text = template(aws=True)
+    usual = loaded(tmp_path, text)
+    assert isinstance(usual.issuers[0].keys, KmsSpec)
+    assert [region.alias for region in usual.issuers[0].setup.regions] == [
+        "alias/rotator/accounts"
+    ] * 3
+    for start in ("#state:", "#keys:", "  #waves:", "  #bake:"):
+        text = uncommented(text, start)
+    other = loaded(tmp_path, text)
+    (issuer,) = other.issuers
+    assert isinstance(other.state, S3StateSpec)
+    assert isinstance(issuer.keys, WrappedSpec)
+    assert {name for wave in issuer.setup.policy.waves for name in wave} == set(REGIONS)
+    assert (other.problems, other.warnings) == ((), ())
+    VALID.validate(yaml.safe_load(text))
+
+
 def test_the_template_says_the_defaults(tmp_path: Path) -> None:
     bare = loaded(tmp_path, FINE.replace("policy:\n  verifiers: [pyjwt]\n", ""))
     assert loaded(tmp_path, template()).issuers[0].setup.policy == bare.issuers[0].setup.policy
@@ -36,8 +68,11 @@ def test_the_template_says_the_defaults(tmp_path: Path) -> None:
 def test_what_git_ignores_is_where_the_template_keeps_secrets(tmp_path: Path) -> None:
     settings = loaded(tmp_path, template())
     folder = GITIGNORE.strip()
+    keys = settings.issuers[0].keys
+    assert isinstance(settings.state, SqliteSpec)
+    assert isinstance(keys, LocalKeysSpec)
     assert settings.state.path.startswith(folder)
-    assert settings.issuers[0].keys.path.startswith(folder)
+    assert keys.path.startswith(folder)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=[path.name for path in EXAMPLES])
@@ -51,6 +86,8 @@ def test_the_quickstart_stays_in_its_folder() -> None:
     settings = load(ROOT / "configs" / "quickstart.yaml", {})
     (issuer,) = settings.issuers
     places = [region.jwks_location for region in issuer.setup.regions]
+    assert isinstance(settings.state, SqliteSpec)
+    assert isinstance(issuer.keys, LocalKeysSpec)
     places += [str(settings.resolve(settings.state.path)), str(settings.resolve(issuer.keys.path))]
     assert all(place.startswith(f"{ROOT}/quickstart/") for place in places)
 
@@ -67,6 +104,10 @@ SCHEMA_REFUSES = [
     ("  one:", "  a/b:"),
     ("kind: s3", "kind: gcs"),
     ("version: 1", "version: 2"),
+    ("policy:", "policy:\n  waves: [[]]"),
+    ("  two:", "  two:\n    aws: {region: 7}"),
+    ("issuers:", "keys: {kind: kms, alias: alias/x}\nissuers:"),
+    ("issuers:", "state: {kind: s3, prefix: x}\nissuers:"),
 ]
 
 
@@ -82,7 +123,14 @@ def test_the_schema_describes_members() -> None:
 
 
 SHOWN = """\
+state
+  kind  sqlite             default
+  path  .rotator/state.db  default
+
 accounts · https://auth.example.com · one, two
+  keys
+    kind  local          default
+    path  .rotator/keys  default
   policy
     algorithm               ES256  default
     rsa_bits                3072   default
@@ -104,6 +152,8 @@ accounts · https://auth.example.com · one, two
     evidence_freshness      10m    default
     passes_required         2      default
     run_every               1d     default
+    waves                   none   default
+    bake                    30m    default
     verifiers.ours.add      1h     rotator.yaml:4
     verifiers.ours.remove   1h     rotator.yaml:4
   what follows
@@ -130,6 +180,44 @@ def test_show(tmp_path: Path) -> None:
         "  verifiers: [pyjwt]", "  leeway: 20s\n  verifiers: [{name: ours, add: 1h}]"
     )
     assert show(loaded(tmp_path, text)).replace(f"{tmp_path}/", "") == SHOWN
+
+
+KEPT = """\
+state
+  kind        s3            rotator.yaml:2
+  bucket      team-state    rotator.yaml:2
+  prefix      rotator       default
+  aws.region  eu-central-1  rotator.yaml:2
+
+a · https://a.example.com · one, two
+  keys
+    kind            kms-wrapped   rotator.yaml:19
+    primary_region  eu-central-1  rotator.yaml:19
+    wrapping_key    alias/a-wrap  rotator.yaml:19
+"""
+KMS = """\
+accounts · https://auth.example.com · one, two
+  keys
+    kind             kms                     rotator.yaml:3
+    primary_region   eu-central-1            rotator.yaml:3
+    alias            alias/rotator/accounts  default
+    policy_file      none                    default
+    rollback_window  7d                      default
+    deletion_window  7d                      rotator.yaml:3
+"""
+
+
+def test_show_where_things_are_kept(tmp_path: Path) -> None:
+    own = 'keys: {kind: kms-wrapped, primary_region: eu-central-1, wrapping_key: "alias/{issuer}-wrap"}'
+    waves = "[pyjwt]", "[pyjwt]\n  waves: [[two], [one]]"
+    text = team(issuers(own), keys("deletion_window: P1W"), waves)
+    shown = show(loaded(tmp_path, text)).replace(f"{tmp_path}/", "")
+    assert shown.startswith(KEPT)
+    assert KMS in shown
+    assert "    waves                   two, then one  rotator.yaml:6\n" in shown
+    assert "    alias of two      alias/rotator/accounts  in us-east-1\n" in shown
+    assert shown.count("alias of") == 2
+    assert "1 × (bake 30 m + run_every 24 h) = 24 h 30 m ≤ rotate_every 90 d" in shown
 
 
 def test_explain_has_the_rules_that_do_not_hold(tmp_path: Path) -> None:

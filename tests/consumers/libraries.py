@@ -23,12 +23,16 @@ from tests.servers.s3rver import NODE_MODULES
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One token to be checked against one document, by the algorithm that the service expects."""
+    """One token to be checked against one document, by the algorithm that the service expects.
+
+    `now`: at another moment than this one (seconds since the epoch; node's libraries only).
+    """
 
     url: str
     token: str
     alg: str
     issuer: str = ISSUER
+    now: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class Place:
     handle: Callable[[], DocumentTarget]
     tamper: Callable[[bytes], object]
     keeps_headers: bool
+    keeps_times: bool = True
 
 
 def _memory(request: pytest.FixtureRequest) -> Place:
@@ -40,7 +42,7 @@ def _memory(request: pytest.FixtureRequest) -> Place:
     def handle() -> DocumentTarget:
         return region.target("jwks.json", content_type=_JWKS_TYPE, cache_control=_CACHE_CONTROL)
 
-    return Place(handle, lambda body: region.documents.update({"jwks.json": body}), True)
+    return Place(handle, lambda body: region.documents.update({"jwks.json": body}), True, False)
 
 
 def _file(request: pytest.FixtureRequest) -> Place:
@@ -60,7 +62,9 @@ def _s3(request: pytest.FixtureRequest, endpoint: S3Endpoint) -> Place:
     for name, value in aws_environment(folder, {"admin": endpoint.credentials}).items():
         patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
     bucket = request.getfixturevalue("new_bucket")(endpoint, "contract")
-    access = AwsAccess("us-east-1", profile="admin", endpoint=endpoint.url)
+    # SeaweedFS makes writers that meet wait, a second each time.
+    patient = timedelta(seconds=60)
+    access = AwsAccess("us-east-1", "admin", endpoint=endpoint.url, read_timeout=patient)
     clients, direct = AwsClients(), endpoint.client()
 
     def handle() -> DocumentTarget:
@@ -195,6 +199,17 @@ def test_a_store_that_keeps_conditions_passes_the_proof(place: Place) -> None:
     target.prove_conditional_writes()
 
     assert _now(place) == (b"document", etag)
+
+
+def test_how_old_a_document_is(place: Place) -> None:
+    target = place.handle()
+    assert target.oldest_version() is None
+    if place.keeps_times:
+        before = datetime.now(UTC)
+        target.write(b"document", None)
+        written = place.handle().oldest_version()
+        assert written is not None
+        assert abs(written - before) < timedelta(minutes=1)
 
 
 def test_every_handle_on_a_document_names_it_alike(place: Place) -> None:

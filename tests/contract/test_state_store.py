@@ -25,6 +25,7 @@ from rotator.domain.plan import Reason, RepairJwks, RepairSigning, Retire
 from rotator.domain.state import Hold, Intent, IssuerState, RegionRecord
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict
 from rotator.ports import StateStore
+from tests.adapters.states import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.state import MemoryState
 
@@ -32,11 +33,37 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> StateStore:
-    if request.param == "memory":
-        return MemoryState(FakeClock())
-    return SqliteState(tmp_path / "folder" / "state.db", FakeClock())
+@pytest.fixture(scope="module")
+def benches() -> dict[str, Bench]:
+    return {}
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("ministack", marks=pytest.mark.ministack),
+        pytest.param("seaweedfs", marks=pytest.mark.s3),
+    ]
+)
+def store(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    benches: dict[str, Bench],
+) -> StateStore:
+    match request.param:
+        case "memory":
+            return MemoryState(FakeClock())
+        case "sqlite":
+            return SqliteState(tmp_path / "folder" / "state.db", FakeClock())
+        case "ministack":
+            endpoint = request.getfixturevalue("ministack_server").endpoint
+        case _:
+            endpoint = request.getfixturevalue("seaweedfs_endpoint")
+    if request.param not in benches:
+        benches[request.param] = Bench(endpoint, "state-contract", tmp_path)
+    return benches[request.param].team(monkeypatch).state()
 
 
 def full_state() -> IssuerState:

@@ -19,7 +19,7 @@ from rotator.app.world import IssuerWorld, RegionPorts, World
 from rotator.cli import main
 from rotator.domain.jwk import Algorithm
 from rotator.errors import TargetUnreachable
-from rotator.ports import DocumentTarget, Generated, Stored
+from rotator.ports import DocumentTarget, Generated, KeyName, Stored
 from tests.docs.pages import ROOT
 from tests.fakes.clock import FakeClock
 from tests.fakes.keys import MemoryKeys
@@ -32,15 +32,13 @@ _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 class SameKeys(MemoryKeys):
     """Makes the same key for the same name each time, so that a page may print its kid."""
 
-    def generate(
-        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
-    ) -> Generated:
-        name = f"{issuer}/{generation}"
+    def generate(self, asked: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
+        name = f"{asked.issuer}/{asked.generation}"
         if algorithm is Algorithm.ES256 and name not in self._keys:
             secret = int.from_bytes(hashlib.sha256(name.encode()).digest()) % _P256_ORDER
             self._keys[name] = ec.derive_private_key(secret, ec.SECP256R1())
             self.made.append(name)
-        return super().generate(issuer, generation, algorithm, rsa_bits)
+        return super().generate(asked, algorithm, rsa_bits)
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,10 @@ class Reachable:
     def read(self) -> Stored | None:
         self._answer()
         return self.target.read()
+
+    def oldest_version(self) -> datetime | None:
+        self._answer()
+        return self.target.oldest_version()
 
     def write(self, body: bytes, expected_etag: str | None) -> str:
         self._answer()

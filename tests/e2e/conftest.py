@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rotator.aws import AwsClients
 from tests.adapters.aws_profiles import aws_environment
-from tests.e2e.place import REGIONS, Bucket, Config, Place, file_config, s3_config
+from tests.e2e.place import REGIONS, Bucket, Place, file_config, kms_config, s3_config
 from tests.servers.s3 import Credentials, S3Endpoint
 
 _numbers = itertools.count(1)
@@ -49,6 +51,26 @@ def bucket_names() -> Callable[[S3Endpoint], Mapping[str, str]]:
     return names
 
 
+@pytest.fixture(scope="session")
+def regional_buckets() -> Callable[[S3Endpoint], tuple[S3Endpoint, ...]]:
+    """The endpoints of a store that knows regions, with a bucket `ACCESS_KEY-NAME` in each: one set per account."""
+    made: dict[tuple[str, Credentials], tuple[S3Endpoint, ...]] = {}
+
+    def endpoints(store: S3Endpoint) -> tuple[S3Endpoint, ...]:
+        whose = store.url, store.credentials
+        if whose not in made:
+            made[whose] = tuple(replace(store, region=name) for name in REGIONS)
+            for endpoint in made[whose]:
+                endpoint.make_bucket(_regional(endpoint, endpoint.region))
+        return made[whose]
+
+    return endpoints
+
+
+def _regional(store: S3Endpoint, region: str) -> str:
+    return f"{store.credentials.access_key}-{region}"
+
+
 @pytest.fixture
 def s3_place(
     tmp_path: Path,
@@ -64,13 +86,44 @@ def s3_place(
         **policy: object,
     ) -> Place:
         aws(store.credentials)
-        folder = f"place-{next(_numbers)}"
-        each = endpoints or (store,) * len(REGIONS)
-        buckets = {
-            region: Bucket(endpoint, bucket_names(store)[region], folder)
-            for region, endpoint in zip(REGIONS, each, strict=True)
-        }
-        config: Config = s3_config(buckets, **policy)
-        return Place(tmp_path / name, config, buckets=buckets)
+        buckets = _buckets(endpoints or (store,) * len(REGIONS), bucket_names(store))
+        return Place(tmp_path / name, s3_config(buckets, **policy), buckets=buckets)
 
     return make
+
+
+@pytest.fixture
+def kms_place(
+    tmp_path: Path,
+    aws: Callable[[Credentials], None],
+    regional_buckets: Callable[[S3Endpoint], tuple[S3Endpoint, ...]],
+) -> MakeS3Place:
+    """Make a place with keys, documents and state in AWS's services: `kms_place(server.endpoint)`.
+
+    `kms` gives other endpoints to the KMS of some regions. Aliases are the place's own, so that places do not meet.
+    """
+
+    def make(
+        store: S3Endpoint,
+        kms: Mapping[str, str] | None = None,
+        name: str = "place",
+        **policy: object,
+    ) -> Place:
+        aws(store.credentials)
+        names = {region: _regional(store, region) for region in REGIONS}
+        buckets = _buckets(regional_buckets(store), names)
+        endpoints = dict.fromkeys(REGIONS, store.url) | dict(kms or {})
+        config = kms_config(buckets, endpoints, **policy)
+        config["keys"]["alias"] = f"alias/rotator-{next(_numbers)}/{{issuer}}"
+        return Place(tmp_path / name, config, buckets=buckets, clients=AwsClients())
+
+    return make
+
+
+def _buckets(endpoints: tuple[S3Endpoint, ...], names: Mapping[str, str]) -> dict[str, Bucket]:
+    """A folder of this place's own in each region's bucket."""
+    folder = f"place-{next(_numbers)}"
+    return {
+        region: Bucket(endpoint, names[region], folder)
+        for region, endpoint in zip(REGIONS, endpoints, strict=True)
+    }

@@ -55,6 +55,7 @@ class Verifiers:
     """One verifier in each region. `refused` is every living token that one of them could not have accepted."""
 
     leeway: timedelta
+    issuer: str = URL
     alive: list[Issued] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     checked: int = 0
@@ -82,7 +83,10 @@ class Verifiers:
         try:
             # The consumer's clock is the virtual one: `exp` is compared above.
             jwt.decode(
-                token.text, key, issuer=URL, options={"verify_exp": False, "verify_iat": False}
+                token.text,
+                key,
+                issuer=self.issuer,
+                options={"verify_exp": False, "verify_iat": False},
             )
         except jwt.InvalidTokenError:
             return False

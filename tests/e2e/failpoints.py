@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
 from rotator.app.world import IssuerWorld, RegionPorts, World
@@ -19,10 +19,13 @@ from rotator.domain.jwk import Algorithm
 from rotator.domain.keys import KeyHandle
 from rotator.domain.state import IssuerState
 from rotator.ports import (
+    AliasTarget,
     AuditEntry,
     AuditRecord,
     DocumentTarget,
     Generated,
+    KeyControl,
+    KeyName,
     KeyStore,
     Lease,
     StateStore,
@@ -78,10 +81,14 @@ class Failpoints:
                 PointedTarget(ports.jwks, self, f"{name} jwks"),
                 PointedTarget(ports.signing, self, f"{name} signing"),
                 ports.public_urls,
+                PointedAlias(ports.alias, self, f"{name} alias") if ports.alias else None,
             )
             for name, ports in issuer.regions.items()
         }
-        return replace(issuer, keys=PointedKeys(issuer.keys, self), regions=regions)
+        control = PointedControl(issuer.control, self) if issuer.control else None
+        return replace(
+            issuer, keys=PointedKeys(issuer.keys, self), regions=regions, control=control
+        )
 
     def _next(self, what: str) -> str:
         with self._lock:
@@ -116,8 +123,49 @@ class PointedTarget:
             f"{self.name} write", lambda: self.inner.write(body, expected_etag)
         )
 
+    def oldest_version(self) -> datetime | None:
+        return self.points.look(f"{self.name} versions", self.inner.oldest_version)
+
     def prove_conditional_writes(self) -> None:
         self.points.change(f"{self.name} prove", self.inner.prove_conditional_writes)
+
+
+@dataclass(frozen=True)
+class PointedAlias:
+    """Implements `ports.AliasTarget`."""
+
+    inner: AliasTarget
+    points: Failpoints
+    name: str
+
+    @property
+    def location(self) -> str:
+        return self.inner.location
+
+    def read(self) -> str | None:
+        return self.points.look(f"{self.name} read", self.inner.read)
+
+    def point(self, arn: str) -> None:
+        self.points.change(f"{self.name} point", lambda: self.inner.point(arn))
+
+
+@dataclass(frozen=True)
+class PointedControl:
+    """Implements `ports.KeyControl`."""
+
+    inner: KeyControl
+    points: Failpoints
+
+    def replicate(self, handle: KeyHandle, aws_region: str) -> str:
+        return self.points.change(
+            f"{aws_region} replicate", lambda: self.inner.replicate(handle, aws_region)
+        )
+
+    def disable(self, handle: KeyHandle) -> None:
+        self.points.change("keys disable", lambda: self.inner.disable(handle))
+
+    def enable(self, handle: KeyHandle) -> None:
+        self.points.change("keys enable", lambda: self.inner.enable(handle))
 
 
 @dataclass(frozen=True)
@@ -127,19 +175,26 @@ class PointedKeys:
     inner: KeyStore
     points: Failpoints
 
-    def generate(
-        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
-    ) -> Generated:
+    def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
         def call() -> Generated:
-            return self.inner.generate(issuer, generation, algorithm, rsa_bits)
+            return self.inner.generate(name, algorithm, rsa_bits)
 
         return self.points.change("keys generate", call)
 
-    def find(self, issuer: str, generation: int) -> Generated | None:
-        return self.points.look("keys find", lambda: self.inner.find(issuer, generation))
+    def find(self, name: KeyName) -> Generated | None:
+        return self.points.look("keys find", lambda: self.inner.find(name))
 
-    def sign(self, handle: KeyHandle, algorithm: Algorithm, message: bytes) -> bytes:
-        return self.inner.sign(handle, algorithm, message)
+    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+        return self.points.look("keys all", lambda: self.inner.all_of(issuer))
+
+    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
+        where = f"{aws_region} keys" if aws_region else "keys"
+        self.points.look(f"{where} prove", lambda: self.inner.prove(handle, aws_region))
+
+    def sign(
+        self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
+    ) -> bytes:
+        return self.inner.sign(handle, algorithm, message, aws_region)
 
     def destroy(self, handle: KeyHandle) -> None:
         self.points.change("keys destroy", lambda: self.inner.destroy(handle))

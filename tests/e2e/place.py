@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rotator.app.world import World
+from rotator.aws import AwsClients
 from rotator.cli import main
 from rotator.ports import Clock
 from tests.fakes.clock import FakeClock
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 REGIONS = ("us-east-1", "eu-central-1", "ap-northeast-1")
 ISSUER = "accounts"
+ALIAS = "alias/rotator/{issuer}"
 URL = "https://auth.example.com"
 PASSPHRASE = "correct-horse-battery-staple-9381"
 Config = dict[str, Any]
@@ -40,6 +42,11 @@ class Ran:
     err: str
 
 
+@cache
+def _client_of(endpoint: S3Endpoint) -> S3Client:
+    return endpoint.client()
+
+
 @dataclass(frozen=True)
 class Bucket:
     """Where a region's two documents lie: an endpoint as rotator reaches it, a bucket there, a folder in that."""
@@ -48,10 +55,10 @@ class Bucket:
     name: str
     folder: str
 
-    @cached_property
+    @property
     def client(self) -> S3Client:
-        """A client of the test's own."""
-        return self.endpoint.client()
+        """A client of the tests' own, made once for an endpoint."""
+        return _client_of(self.endpoint)
 
     def read(self, key: str) -> bytes | None:
         try:
@@ -62,7 +69,10 @@ class Bucket:
 
 @dataclass
 class Place:
-    """One configuration with its regions. `wiring` changes the ports of every run in this process."""
+    """One configuration with its regions.
+
+    `wiring` changes the ports of every run in this process; `clients` are used by all of them, as in a daemon.
+    """
 
     folder: Path
     config: Config
@@ -70,6 +80,7 @@ class Place:
     environ: Mapping[str, str] = field(default_factory=dict)
     wiring: Callable[[World], World] | None = None
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    clients: AwsClients | None = None
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +107,13 @@ class Place:
         words = ["--config", str(self.file), *map(str, argv)]
         out, err = io.StringIO(), io.StringIO()
         with redirect_stdout(out), redirect_stderr(err):
-            code = main(words, clock=self.clock, environ=self.environ, wiring=self.wiring)
+            code = main(
+                words,
+                clock=self.clock,
+                environ=self.environ,
+                wiring=self.wiring,
+                clients=self.clients,
+            )
         return Ran(code, out.getvalue(), err.getvalue())
 
     def ok(self, *argv: str | Path) -> str:
@@ -167,6 +184,24 @@ def file_config(regions: tuple[str, ...] = REGIONS, **policy: object) -> Config:
 def s3_config(buckets: Mapping[str, Bucket], **policy: object) -> Config:
     """Regions in buckets, reached with the profile `tests` (see the fixture `aws`)."""
     return _config({name: _s3_region(bucket) for name, bucket in buckets.items()}, policy)
+
+
+def kms_config(buckets: Mapping[str, Bucket], kms: Mapping[str, str], **policy: object) -> Config:
+    """Keys in KMS (the endpoint of each region in `kms`), regions in buckets, the state in the first one's bucket."""
+    config = s3_config(buckets, **policy)
+    for name, bucket in buckets.items():
+        endpoints = {"s3": bucket.endpoint.url, "kms": kms[name], "sts": bucket.endpoint.url}
+        aws = {"region": name, "profile": "tests", "endpoints": endpoints}
+        config["regions"][name]["aws"] = aws
+    first = REGIONS[0]
+    config["keys"] = {"kind": "kms", "primary_region": first, "alias": ALIAS}
+    config["state"] = {
+        "kind": "s3",
+        "bucket": buckets[first].name,
+        "prefix": f"{buckets[first].folder}/state",
+        "aws": config["regions"][first]["aws"],
+    }
+    return config
 
 
 def _config(regions: Config, policy: Config) -> Config:

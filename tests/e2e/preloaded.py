@@ -5,7 +5,9 @@ import botocore.auth
 import botocore.client
 
 import rotator.adapters.file_target
+import rotator.adapters.kms
 import rotator.adapters.local_keys
+import rotator.adapters.s3_state
 import rotator.adapters.s3_target
 import rotator.adapters.sqlite_state
 import rotator.app.apply

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from rotator.adapters.s3_target import AwsClients, S3Target
-from rotator.app.world import IssuerWorld, World
-from rotator.ports import DocumentTarget, KeyStore
+from rotator.app.world import World
+from rotator.aws import AwsClients
+from rotator.ports import KeyStore
 from tests.e2e.consumers import Issued, LaggingSigner, Verifiers, issued
 from tests.e2e.place import PASSPHRASE, REGIONS, Place, moment
 from tests.fakes.clock import FakeClock
@@ -23,27 +23,15 @@ REMOVAL = STOP + LIFETIME + LEEWAY + DRIFT + MARGIN
 
 @dataclass
 class OneProcess:
-    """Hands what the first run opened to all later ones, as in a daemon: decrypted private keys, S3 clients."""
+    """Hands the private keys that the first run decrypted to all later ones, as in a daemon."""
 
     keys: KeyStore | None = None
-    clients: AwsClients | None = None
 
     def __call__(self, world: World) -> World:
-        return replace(world, issuers=tuple(map(self._issuer, world.issuers)))
-
-    def _issuer(self, issuer: IssuerWorld) -> IssuerWorld:
-        self.keys = self.keys or issuer.keys
-        regions = {
-            name: replace(ports, jwks=self._target(ports.jwks), signing=self._target(ports.signing))
-            for name, ports in issuer.regions.items()
-        }
-        return replace(issuer, keys=self.keys, regions=regions)
-
-    def _target(self, target: DocumentTarget) -> DocumentTarget:
-        if not isinstance(target, S3Target):
-            return target
-        self.clients = self.clients or target.clients
-        return replace(target, clients=self.clients)
+        self.keys = self.keys or world.issuers[0].keys
+        return replace(
+            world, issuers=tuple(replace(issuer, keys=self.keys) for issuer in world.issuers)
+        )
 
 
 @dataclass
@@ -61,7 +49,7 @@ class Year:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.place.environ = {"ROTATOR_KEY_PASSPHRASE": PASSPHRASE}
-        self.place.wiring = OneProcess()
+        self.place.wiring, self.place.clients = OneProcess(), AwsClients()
         base, secret = self.place.folder, PASSPHRASE.encode()
         self.laggards = {name: LaggingSigner(base, secret) for name in REGIONS}
 

@@ -1,12 +1,20 @@
 """Real keys in memory, as small as the algorithms allow."""
 
+from collections.abc import Sequence
+
 from rotator.adapters.local_keys import new_private_key
 from rotator.domain.jwk import Algorithm
 from rotator.domain.keys import KeyHandle, LocalHandle
 from rotator.errors import KeyStoreError
 from rotator.jose.public import RSA_BITS, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated
+from rotator.ports import Generated, KeyName
+from tests.fakes.clock import START
+
+
+def named(issuer: str, generation: int, intent: str = "intent") -> KeyName:
+    """What a test asks for a key under."""
+    return KeyName(issuer, generation, "lineage", intent, START)
 
 
 class MemoryKeys:
@@ -17,10 +25,8 @@ class MemoryKeys:
         self.made: list[str] = []
         self.destroyed: list[str] = []
 
-    def generate(
-        self, issuer: str, generation: int, algorithm: Algorithm, rsa_bits: int
-    ) -> Generated:
-        name = f"{issuer}/{generation}"
+    def generate(self, asked: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
+        name = f"{asked.issuer}/{asked.generation}"
         if algorithm.is_rsa and rsa_bits not in RSA_BITS:
             raise KeyStoreError(f"no RSA key has {rsa_bits} bits")
         if name not in self._keys:
@@ -31,18 +37,26 @@ class MemoryKeys:
             raise KeyStoreError(f"the key of {name} is of another kind than {algorithm} needs")
         return made
 
-    def find(self, issuer: str, generation: int) -> Generated | None:
-        name = f"{issuer}/{generation}"
+    def find(self, asked: KeyName) -> Generated | None:
+        name = f"{asked.issuer}/{asked.generation}"
         return _generated(name, self._keys[name]) if name in self._keys else None
 
-    def sign(self, handle: KeyHandle, algorithm: Algorithm, message: bytes) -> bytes:
-        key = self._keys.get(_name(handle))
-        if key is None:
-            raise KeyStoreError(f"{handle.path} does not exist")
+    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+        split = [(name, *name.split("/")) for name in self._keys]
+        return [(int(n), _generated(name, self._keys[name])) for name, i, n in split if i == issuer]
+
+    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
+        if _name(handle) not in self._keys:
+            raise KeyStoreError(f"{_name(handle)} does not exist")
+
+    def sign(
+        self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
+    ) -> bytes:
+        self.prove(handle, aws_region)
         try:
-            return sign_with(key, algorithm, message)
+            return sign_with(self._keys[_name(handle)], algorithm, message)
         except ValueError as error:
-            raise KeyStoreError(f"cannot sign with {handle.path}", detail=str(error)) from None
+            raise KeyStoreError(f"cannot sign with {_name(handle)}", detail=str(error)) from None
 
     def destroy(self, handle: KeyHandle) -> None:
         if self._keys.pop(_name(handle), None):
@@ -57,4 +71,5 @@ def _generated(name: str, key: PrivateKey) -> Generated:
 
 
 def _name(handle: KeyHandle) -> str:
+    assert isinstance(handle, LocalHandle)
     return handle.path.removeprefix("memory/").removesuffix(".pem")

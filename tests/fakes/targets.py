@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 
 from rotator.domain.jwks import MAX_BYTES
@@ -31,6 +32,10 @@ class MemoryRegion:
     fault: Fault | None = None
     keeps_conditions: bool = True
     writes: list[tuple[str, bytes]] = field(default_factory=list)  # those that took effect
+    reads: list[str] = field(default_factory=list)  # documents asked for, answered or not
+    versions: dict[str, datetime] = field(
+        default_factory=dict
+    )  # when the oldest one kept was written
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def target(
@@ -69,6 +74,7 @@ class MemoryTarget:
         return f"memory://{self.region.name}/{self.key}"
 
     def read(self) -> Stored | None:
+        self.region.reads.append(self.key)
         self._meet(self.region.fault)
         body = self.region.documents.get(self.key)
         if body is None:
@@ -88,6 +94,10 @@ class MemoryTarget:
         self._meet(self.region.fault)
         if not self.region.keeps_conditions:
             raise TargetUnsafe(f"{self.location} ignores conditions")
+
+    def oldest_version(self) -> datetime | None:
+        self._meet(self.region.fault)
+        return self.region.versions.get(self.key)
 
     def _meet(self, fault: Fault | None) -> None:
         match fault:

@@ -8,7 +8,7 @@ import pytest
 from rotator.domain.jwk import Algorithm, Jwk
 from rotator.domain.jwks import own_entry, render
 from rotator.domain.plan import FindingKind, Reason, Severity
-from tests.fakes.keys import MemoryKeys
+from tests.fakes.keys import MemoryKeys, named
 from tests.scenarios.world import DAY, JWKS, SIGNING, Regions
 
 EU = "eu-central-1"
@@ -27,7 +27,7 @@ def relabelled(world: Regions) -> bytes:
 
 
 def other_material(world: Regions) -> bytes:
-    other = MemoryKeys().generate("other", 1, Algorithm.ES256, 2048).public
+    other = MemoryKeys().generate(named("other", 1), Algorithm.ES256, 2048).public
     return render(
         [own_entry(Jwk(key.kid, Algorithm.ES256, other)) for key in world.remembered().keys]
     )

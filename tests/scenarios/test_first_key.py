@@ -8,7 +8,7 @@ from rotator.domain.jwk import Algorithm, Jwk
 from rotator.domain.jwks import own_entry, render
 from rotator.domain.plan import Gate, Reason
 from rotator.domain.policy import Policy
-from tests.fakes.keys import MemoryKeys
+from tests.fakes.keys import MemoryKeys, named
 from tests.scenarios.world import JWKS, NAMES, Regions
 
 
@@ -62,7 +62,7 @@ def test_more_standbys(standbys):
 
 def test_a_region_that_serves_a_foreign_key_keeps_it_and_stops_the_switch():
     world = Regions()
-    made = MemoryKeys().generate("other", 1, Algorithm.ES256, 2048)
+    made = MemoryKeys().generate(named("other", 1), Algorithm.ES256, 2048)
     theirs = Jwk("their-key-of-old", Algorithm.ES256, made.public)
     world.regions["eu-central-1"].documents[JWKS] = render([own_entry(theirs)])
     report = world.apply()

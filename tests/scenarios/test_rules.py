@@ -16,7 +16,7 @@ from rotator.domain.plan import FindingKind, Gate, Reason
 from rotator.domain.policy import Policy, Special, Verifier
 from rotator.domain.state import IssuerState
 from rotator.planning.planner import plan_issuer
-from tests.fakes.keys import MemoryKeys
+from tests.fakes.keys import MemoryKeys, named
 from tests.fakes.targets import Fault, MemoryRegion
 from tests.scenarios.world import DAY, JWKS, NAMES, SIGNING, Regions
 
@@ -25,7 +25,7 @@ EU = "eu-central-1"
 
 
 def foreign_entry():
-    public = MemoryKeys().generate("other", 1, Algorithm.ES256, 2048).public
+    public = MemoryKeys().generate(named("other", 1), Algorithm.ES256, 2048).public
     return own_entry(Jwk("their-key-of-old", Algorithm.ES256, public))
 
 
@@ -150,7 +150,7 @@ class TestHistory:
         world = Regions(policy=Policy(history_max=3))
         world.apply()
         for number in range(2):
-            made = MemoryKeys().generate("other", number, Algorithm.ES256, 2048).public
+            made = MemoryKeys().generate(named("other", number), Algorithm.ES256, 2048).public
             theirs = own_entry(Jwk(f"theirs-{number}", Algorithm.ES256, made))
             document = world.regions[EU].documents[JWKS]
             world.regions[EU].documents[JWKS] = document[:-2] + b"," + theirs.text.encode() + b"]}"

@@ -16,14 +16,18 @@ from rotator.domain.plan import IssuerPlan, Wait
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup
 from rotator.domain.signing import SigningDocument, parse_signing
 from rotator.domain.state import IssuerState
+from tests.fakes.catalogues import MemoryCatalogue
 from tests.fakes.clock import FakeClock
 from tests.fakes.keys import MemoryKeys
+from tests.fakes.kms import MemoryAlias, MemoryKms
 from tests.fakes.probe import Edge, FakeProbe
 from tests.fakes.reporter import RecordingReporter
 from tests.fakes.state import MemoryState
-from tests.fakes.targets import Fault, MemoryRegion
+from tests.fakes.targets import Fault, MemoryRegion, MemoryTarget
+from tests.fakes.wrapped import MemoryWrapped
 
 NAMES = ("us-east-1", "eu-central-1", "ap-northeast-1")
+ALIAS = "alias/rotator/accounts"
 JWKS, SIGNING = "accounts/jwks.json", "accounts/signing.json"
 DAY = timedelta(days=1)
 
@@ -39,14 +43,20 @@ class Regions:
     edge_age: timedelta = timedelta(minutes=5)
     clock: FakeClock = field(default_factory=FakeClock)
     keys: MemoryKeys = field(default_factory=MemoryKeys)
+    kms: MemoryKms | None = None
+    wrapped: MemoryWrapped | None = None
+    rollback_window: timedelta = timedelta(days=7)
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
 
     def __post_init__(self) -> None:
         self.state = MemoryState(self.clock)
-        self.regions = {name: MemoryRegion(name) for name in self.names}
-        self.jwks = {name: region.target(JWKS) for name, region in self.regions.items()}
-        self.signings = {name: region.target(SIGNING) for name, region in self.regions.items()}
-        self.edges = {name: self._edge(name) for name in self.names}
+        self.regions: dict[str, MemoryRegion] = {}
+        self.jwks: dict[str, MemoryTarget] = {}
+        self.signings: dict[str, MemoryTarget] = {}
+        self.aliases: dict[str, MemoryAlias] = {}
+        self.edges: dict[str, Edge] = {}
+        for name in self.names:
+            self._add(name)
         self.edges["jwks_url"] = self._edge(self.names[0])
 
     def world(self) -> World:
@@ -123,6 +133,17 @@ class Regions:
         assert wait.until is not None
         self.clock.set(wait.until)
 
+    def pointed(self, region: str) -> str | None:
+        """The kid of the key that a region's KMS alias points at, None when there is no alias, or it is another's."""
+        arn = self.kms.aliases.get((region, ALIAS)) if self.kms else None
+        key = self.remembered().key_of_arn(arn) if arn else None
+        return key.kid if key else None
+
+    def join(self, region: str) -> None:
+        """A region joins the configuration, with nothing in it."""
+        self.names = (*self.names, region)
+        self._add(region)
+
     def set_policy(self, **changes: Any) -> None:
         """The operator edits the policy."""
         self.policy = replace(self.policy, **changes)
@@ -130,6 +151,13 @@ class Regions:
     def at(self) -> datetime:
         """The moment it is."""
         return self.clock.now()
+
+    def _add(self, name: str) -> None:
+        region = self.regions[name] = MemoryRegion(name)
+        self.jwks[name], self.signings[name] = region.target(JWKS), region.target(SIGNING)
+        if self.kms:
+            self.aliases[name] = self.kms.alias(ALIAS, name)
+        self.edges[name] = self._edge(name)
 
     def _issuer(self) -> IssuerWorld:
         setups = tuple(
@@ -139,22 +167,26 @@ class Regions:
                 f"memory://{name}/{SIGNING}",
                 CacheLifetime(),
                 self.with_urls,
+                aws_region=name if self.kms or self.wrapped else None,
+                alias=ALIAS if self.kms else None,
             )
             for name in self.names
         )
         url = "https://auth.example.com"
-        setup = IssuerSetup("accounts", url, self.policy, setups, self.with_jwks_url)
+        window = self.rollback_window if self.kms else None
+        setup = IssuerSetup("accounts", url, self.policy, setups, self.with_jwks_url, window)
         ports = {
             name: RegionPorts(
                 self.jwks[name],
                 self.signings[name],
                 (_url(name),) if self.with_urls else (),
+                self.aliases.get(name),
             )
             for name in self.names
         }
-        return IssuerWorld(
-            setup, ports, self.keys, _url("jwks_url") if self.with_jwks_url else None
-        )
+        jwks_url = _url("jwks_url") if self.with_jwks_url else None
+        keys = self.kms or self.wrapped or self.keys
+        return IssuerWorld(setup, ports, keys, jwks_url, self.kms)
 
     def _edge(self, name: str) -> Edge:
         return Edge(lambda: self.regions[name].documents.get(JWKS), max_age=self.edge_age)
@@ -162,3 +194,52 @@ class Regions:
 
 def _url(name: str) -> str:
     return f"https://{name}/jwks.json"
+
+
+@dataclass
+class Fleet:
+    """Several issuers with local keys in the same regions, and a catalogue for each region."""
+
+    issuers: tuple[str, ...]
+    names: tuple[str, ...] = NAMES
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.state = MemoryState(self.clock)
+        self.keys = MemoryKeys()
+        self.regions = {name: MemoryRegion(name) for name in self.names}
+        self.catalogues = [MemoryCatalogue(region) for region in self.regions.values()]
+
+    def world(self) -> World:
+        """A fresh world, as one run of the command line gets it."""
+        return World(
+            clock=self.clock,
+            state=self.state,
+            probe=FakeProbe(self.clock),
+            reporter=RecordingReporter(),
+            issuers=tuple(map(self._issuer, self.issuers)),
+            config_digest="sha256:test",
+            owner="scenario",
+            catalogues=tuple(self.catalogues),
+        )
+
+    def apply(self) -> ApplyReport:
+        """One run of `apply --yes`."""
+        return apply(self.world())
+
+    def reads(self) -> list[str]:
+        """Every document that was read since the last time this was asked, sorted."""
+        found = [f"{name}/{key}" for name, region in self.regions.items() for key in region.reads]
+        for region in self.regions.values():
+            region.reads.clear()
+        return sorted(found)
+
+    def _issuer(self, issuer: str) -> IssuerWorld:
+        targets = {
+            name: (region.target(f"{issuer}/jwks.json"), region.target(f"{issuer}/signing.json"))
+            for name, region in self.regions.items()
+        }
+        setups = tuple(RegionSetup(n, j.location, s.location) for n, (j, s) in targets.items())
+        setup = IssuerSetup(issuer, f"https://{issuer}.example.com", Policy(), setups)
+        ports = {name: RegionPorts(*both) for name, both in targets.items()}
+        return IssuerWorld(setup, ports, self.keys)

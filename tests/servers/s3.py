@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -56,6 +56,10 @@ class S3Endpoint:
         )
 
     def make_bucket(self, name: str) -> str:
-        """Create a bucket and return its name."""
-        self.client().create_bucket(Bucket=name)
+        """Create a bucket in the endpoint's region and return its name."""
+        if self.region == "us-east-1":
+            self.client().create_bucket(Bucket=name)
+        else:
+            where: Any = {"LocationConstraint": self.region}
+            self.client().create_bucket(Bucket=name, CreateBucketConfiguration=where)
         return name

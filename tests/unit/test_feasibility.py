@@ -12,7 +12,9 @@ from rotator.planning.feasibility import (
     history_needed,
     inequalities,
     keys_limit,
+    least_signer_stop,
     problems,
+    switch_waves,
     warnings,
     worst_staleness,
 )
@@ -262,3 +264,129 @@ def test_a_region_without_a_url_is_judged_by_its_origin() -> None:
     (advice,) = warnings(setup(known, region("one", url=False), region("two")))
     assert (advice.severity, advice.region) == (Severity.WARNING, "one")
     assert "origin alone" in advice.text
+
+
+def kms(policy_: Policy, rollback_window: str = "7d") -> IssuerSetup:
+    """A setup whose keys are in KMS."""
+    signing = replace(region("one"), aws_region="us-east-1", alias="alias/rotator/accounts")
+    return replace(setup(policy_, signing), rollback_window=parse_duration(rollback_window))
+
+
+KNOWN = (verifier("any"),)
+
+KMS_ADVICE = [
+    # what, the setup, the member that the advice is about, and its words
+    (
+        "signers stop sooner than an alias is certain",
+        kms(policy(signer_stop="299s", verifiers=KNOWN)),
+        "signer_stop",
+        "signer_stop 4 m 59 s counts as 5 m: a KMS alias may lead to the old key that long",
+    ),
+    (
+        "removed before the rollback window is over",
+        kms(policy(refresh_token_lifetime="0", verifiers=KNOWN)),
+        "rollback_window",
+        (
+            "rollback_window 7 d does not end before a key is removed, 1 h 15 m 35 s after its last signature"
+            " (15 m tokens + 30 s leeway + 5 s drift + 1 h margin)"
+        ),
+    ),
+    (
+        "removed in the moment when it is over",  # writes may be late by five minutes
+        kms(policy(refresh_token_lifetime="0", verifiers=KNOWN), "1h10m35s"),
+        "rollback_window",
+        "rollback_window 1 h 10 m 35 s does not end before",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "member", "words"), KMS_ADVICE, ids=[row[0] for row in KMS_ADVICE]
+)
+def test_advice_about_kms(what: str, given: IssuerSetup, member: str, words: str) -> None:
+    (advice,) = warnings(given)
+    assert (advice.severity, advice.members) == (Severity.INFO, (member,))
+    assert words in advice.text
+    assert problems(given) == ()
+
+
+def test_no_advice_about_kms() -> None:
+    short = policy(signer_stop="5m", refresh_token_lifetime="0", verifiers=KNOWN)
+    assert warnings(kms(short, "1h10m34s")) == ()
+    assert warnings(kms(policy(verifiers=KNOWN))) == ()
+    assert warnings(setup(policy(signer_stop="61s", verifiers=KNOWN))) == ()
+
+
+def test_the_keys_that_must_fit_count_the_alias() -> None:
+    """Seconds of policy, minutes of alias: 5 m + 20 s + 1 s + 500 ms + 1 s + 10 s hold six keys of a minute each."""
+    given = kms(FEASIBLE[-1], "10s")
+    (broken,) = (rule for rule in inequalities(given) if rule.members[0] == "history_max")
+    assert least_signer_stop(given) == timedelta(minutes=5)
+    assert history_needed(given.policy, timedelta(minutes=5)) == 8
+    assert str(broken).startswith("1 active + 1 standby + ⌈(5 m signers + 20 s tokens + ")
+    assert "= 8 keys ≤ history_max 10" in str(broken)
+    assert history_needed(given.policy) == 3
+
+
+def waves(*names: str, **changes: object) -> IssuerSetup:
+    """An issuer with regions a, b and c, switched in waves such as "a" and "bc"."""
+    regions = (region(name) for name in "abc")
+    return setup(policy(waves=tuple(map(tuple, names)), verifiers=KNOWN, **changes), *regions)
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        (waves(), ["abc"]),
+        (waves("c", "ab"), ["c", "ab"]),
+        (waves("b"), ["b", "ac"]),
+        (waves("xy", "bx", "y"), ["b", "ac"]),
+        (waves("xy"), ["abc"]),
+    ],
+)
+def test_the_waves_that_count(given: IssuerSetup, counted: list[str]) -> None:
+    assert ["".join(wave) for wave in switch_waves(given)] == counted
+
+
+WAVES = [
+    # what, the setup, whether it can work, its words
+    ("one wave", waves("abc", bake="400d"), True, None),
+    (
+        "time for all",
+        waves("a", "b"),
+        True,
+        (
+            "2 × (bake 30 m + run_every 24 h) = 2 d 1 h ≤ rotate_every 90 d − 3 d for the next key's lead"
+            " (design T7)"
+        ),
+    ),
+    ("just so", waves("a", bake="86d"), True, "= 87 d ≤ rotate_every 90 d − 3 d"),
+    (
+        "too long",
+        waves("a", bake="86d1s"),
+        False,
+        (
+            "1 × (bake 86 d 1 s + run_every 24 h) = 87 d 1 s > rotate_every 90 d − 3 d for the next key's lead:"
+            " the last wave would switch when the next switch is due (design T7)"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "given", "holds", "words"), WAVES, ids=[row[0] for row in WAVES])
+def test_bakes(what: str, given: IssuerSetup, holds: bool, words: str | None) -> None:
+    rules = [rule for rule in inequalities(given) if rule.members[0] == "bake"]
+    assert [rule.holds for rule in rules] == ([] if words is None else [holds])
+    assert all(words is not None and words in str(rule) for rule in rules)
+
+
+def test_advice_about_waves() -> None:
+    (rest,) = warnings(waves("b"))
+    assert (rest.severity, rest.text) == (
+        Severity.INFO,
+        "no wave names a, c: switched after all others",
+    )
+    (one,) = warnings(waves("abc"))
+    assert (one.severity, one.members) == (Severity.WARNING, ("waves",))
+    assert "all regions of accounts are in one wave, so all switch together: a, b, c" in one.text
+    assert warnings(waves("a", "bc")) == warnings(setup(waves("b").policy, region("a"))) == ()

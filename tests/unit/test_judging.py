@@ -9,7 +9,7 @@ from rotator.domain.jwk import Algorithm, Jwk, thumbprint
 from rotator.domain.jwks import MAX_BYTES, own_entry, parse, render
 from rotator.domain.keys import Key, LocalHandle, Moments
 from rotator.planning.judging import Expected, judge_http, judge_origin
-from tests.fakes.keys import MemoryKeys
+from tests.fakes.keys import MemoryKeys, named
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FAST = timedelta(milliseconds=3)
@@ -17,7 +17,7 @@ STORE = MemoryKeys()
 
 
 def made(number: int, kid: str | None = None) -> Key:
-    public = STORE.generate("accounts", number, Algorithm.ES256, 2048).public
+    public = STORE.generate(named("accounts", number), Algorithm.ES256, 2048).public
     jwk = Jwk(kid or thumbprint(public), Algorithm.ES256, public)
     return Key(jwk=jwk, generation=number, handle=LocalHandle("x"), moments=Moments(staged_at=NOW))
 

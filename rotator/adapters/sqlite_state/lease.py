@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from rotator.adapters.sqlite_state.database import only_row
-from rotator.adapters.sqlite_state.process import Process
 from rotator.domain.times import format_moment
 from rotator.errors import LeaseLost, StateDamaged
 from rotator.ports import Lease
+from rotator.process import Process
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,22 @@
 """`ports.StateStore` on one SQLite file; state and evidence are JSON with a checksum, every change a transaction."""
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from rotator.adapters.sqlite_state import lease as leases
 from rotator.adapters.sqlite_state.database import Database, only_row
 from rotator.adapters.sqlite_state.lease import Holding
-from rotator.adapters.sqlite_state.process import Fate, Process, fate, this_process
 from rotator.domain.audit import AuditEntry, AuditRecord, chained
-from rotator.domain.codec import CodecError, decode, encode
 from rotator.domain.evidence import Evidence, cautious
 from rotator.domain.state import IssuerState
+from rotator.domain.stored import checksum, restored, restored_entry, restored_state, text_of
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict, StateDamaged
 from rotator.ports import Clock, Lease
-
-T = TypeVar("T")
+from rotator.process import Fate, Process, fate, this_process
 
 _POLL: Final = timedelta(seconds=1)
 
@@ -42,23 +37,20 @@ class SqliteState:
         row = self._row("SELECT serial, state, sha256 FROM issuers WHERE issuer = ?", issuer)
         if row is None:
             return None
-        serial, text, checksum = row
-        state = _decoded(IssuerState, text, checksum, issuer, "state")
-        if (state.issuer, state.serial) != (issuer, serial):
-            raise StateDamaged(f"the state of {issuer} is that of another issuer or another time")
-        return state
+        serial, text, written = row
+        return restored_state(text, written, issuer, serial)
 
     def save(self, lease: Lease, state: IssuerState, entries: Sequence[AuditEntry]) -> IssuerState:
         """Save with serial + 1 and log `entries` in the same transaction."""
         saved = replace(state, serial=state.serial + 1)
-        text = _text(saved)
+        text = text_of(saved)
         self._must_exist()
         with self._database.writing() as connection:
             leases.check(connection, lease)
             _check_serial(connection, state)
             connection.execute(
                 "INSERT OR REPLACE INTO issuers VALUES (?, ?, ?, ?)",
-                (saved.issuer, saved.serial, text, _checksum(saved.issuer, text)),
+                (saved.issuer, saved.serial, text, checksum(saved.issuer, text)),
             )
             _log(connection, entries)
         return saved
@@ -76,8 +68,8 @@ class SqliteState:
         row = self._row("SELECT evidence, sha256 FROM evidence WHERE issuer = ?", issuer)
         if row is None:
             return Evidence(issuer=issuer)
-        text, checksum = row
-        return _decoded(Evidence, text, checksum, issuer, "evidence")
+        text, written = row
+        return restored(Evidence, text, written, issuer, "evidence")
 
     def save_evidence(self, evidence: Evidence, before: Evidence | None = None) -> Evidence:
         """Keep what was seen; where somebody kept theirs since `before`, what both may believe."""
@@ -86,10 +78,10 @@ class SqliteState:
             if before is not None:
                 stored = self.load_evidence(evidence.issuer)
                 evidence = evidence if stored == before else cautious(stored, evidence)
-            text = _text(evidence)
+            text = text_of(evidence)
             connection.execute(
                 "INSERT OR REPLACE INTO evidence VALUES (?, ?, ?)",
-                (evidence.issuer, text, _checksum(evidence.issuer, text)),
+                (evidence.issuer, text, checksum(evidence.issuer, text)),
             )
         return evidence
 
@@ -101,7 +93,7 @@ class SqliteState:
             rows = connection.execute("SELECT * FROM audit ORDER BY number").fetchall()
             last, digest = only_row(connection, "SELECT number, digest FROM audit_head")
         for number, previous, entry, own in rows:
-            yield AuditRecord(number, _entry(number, entry), previous, own)
+            yield AuditRecord(number, restored_entry(number, entry), previous, own)
         if last and (not rows or (rows[-1][0], rows[-1][3]) != (last, digest)):
             raise StateDamaged(
                 "the end of the audit log is missing", detail=f"{last} entries were written"
@@ -211,35 +203,6 @@ def _log(connection: sqlite3.Connection, entries: Sequence[AuditEntry]) -> None:
         number, digest = record.number, record.digest
         connection.execute(
             "INSERT OR REPLACE INTO audit VALUES (?, ?, ?, ?)",
-            (number, record.previous, _text(entry), digest),
+            (number, record.previous, text_of(entry), digest),
         )
     connection.execute("UPDATE audit_head SET number = ?, digest = ?", (number, digest))
-
-
-def _text(value: object) -> str:
-    return json.dumps(encode(value), separators=(",", ":"), allow_nan=False)
-
-
-def _checksum(issuer: str, text: str) -> str:
-    """Over the issuer too, so that one issuer's state cannot stand in for another's."""
-    return hashlib.sha256(f"{issuer}\n{text}".encode()).hexdigest()
-
-
-def _decoded(cls: type[T], text: object, checksum: object, issuer: str, what: str) -> T:
-    if not isinstance(text, str) or _checksum(issuer, text) != checksum:
-        raise StateDamaged(
-            f"the {what} of {issuer} is not what was written", detail="its checksum differs"
-        )
-    with suppress(ValueError, RecursionError):
-        return decode(cls, json.loads(text))
-    raise StateDamaged(f"the {what} of {issuer} cannot be read")
-
-
-def _entry(number: int, text: str) -> AuditEntry:
-    try:
-        return decode(AuditEntry, json.loads(text))
-    except (ValueError, RecursionError) as error:
-        detail = str(error) if isinstance(error, CodecError) else ""
-        raise StateDamaged(
-            f"entry {number} of the audit log cannot be read", detail=detail
-        ) from None

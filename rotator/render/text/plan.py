@@ -14,10 +14,12 @@ from rotator.domain.plan import (
     Generate,
     IssuerPlan,
     Plan,
+    PointAlias,
     Reason,
     Remove,
     RepairJwks,
     RepairSigning,
+    Replicate,
     Retire,
     Severity,
     Step,
@@ -123,7 +125,7 @@ def step_region(step: Step) -> str | None:
     return getattr(step, "region", None)
 
 
-def effect(step: Step) -> str:  # noqa: C901, PLR0911  (one case a kind of step)
+def effect(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912  (one case a kind of step)
     """What a step does, without its region."""
     match step:
         case Generate():
@@ -140,6 +142,10 @@ def effect(step: Step) -> str:  # noqa: C901, PLR0911  (one case a kind of step)
             return f"go on signing with {key_name(step.kid)}{_standby(step.standby)}"
         case RepairSigning():
             return f"put the signing key back to {key_name(step.kid)}{_standby(step.standby)}"
+        case Replicate():
+            return f"make {key_name(step.kid)} usable by signers there"
+        case PointAlias():
+            return f"point the KMS alias at {key_name(step.kid)}"
         case Retire():
             return f"record that no region signs with {key_name(step.kid)} any more"
         case Disable():

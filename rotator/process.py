@@ -11,6 +11,8 @@ _PROC: Final = Path("/proc")
 _STATE_FIELD: Final = 0
 _START_FIELD: Final = 19
 """proc(5): `state` and `starttime` are the 3rd and 22nd field, the 1st and 20th after the command's name."""
+_ENDED: Final = "ZX"
+_STOPPED: Final = "Tt"
 
 
 class Fate(Enum):
@@ -47,26 +49,26 @@ def this_process() -> Process:
     )
 
 
-def fate(other: Process, me: Process) -> Fate:
+def fate(other: Process, me: Process, *, by_name: bool = True) -> Fate:
     """Whether `other` still runs, as far as `me` can tell.
 
-    The same boot and pid namespace: its pid answers. An earlier boot of this machine, outside any container (equal
-    namespaces): gone. Anything else might be a machine that cannot be seen from here.
+    The same boot and pid namespace: its pid answers; nobody knows of one that is stopped whether it will go on. An
+    earlier boot of this machine, outside any container (equal namespaces): gone. Anything else might be a machine that
+    cannot be seen from here. `by_name` False believes no machine's name, where many machines may be meant: clones of
+    one image share it, down to the machine id.
     """
-    same_kernel = other.boot == me.boot and other.namespace == me.namespace
-    if same_kernel and (me.boot or other.host == me.host):
-        started = started_at(other.pid)
-        return Fate.GONE if started is None or started != other.started else Fate.ALIVE
-    rebooted = other.host == me.host and other.namespace == me.namespace
+    if other.boot == me.boot and other.namespace == me.namespace:
+        known = bool(me.boot) or (by_name and other.host == me.host)
+        return _answer(other) if known else Fate.UNKNOWN
+    rebooted = by_name and other.host == me.host and other.namespace == me.namespace
     return Fate.GONE if rebooted and other.boot and me.boot else Fate.UNKNOWN
 
 
 def started_at(pid: int) -> str | None:
     """When the process of that pid started, "" when the system does not say, None when there is none."""
-    stat = _text(_PROC / str(pid) / "stat")
-    if stat:
-        fields = stat.rpartition(")")[2].split()
-        return None if fields[_STATE_FIELD] in "ZX" else fields[_START_FIELD]
+    fields = _status(pid)
+    if fields:
+        return None if fields[_STATE_FIELD] in _ENDED else fields[_START_FIELD]
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -74,6 +76,19 @@ def started_at(pid: int) -> str | None:
     except PermissionError:
         pass
     return ""
+
+
+def _answer(other: Process) -> Fate:
+    started = started_at(other.pid)
+    if started is None or started != other.started:
+        return Fate.GONE
+    fields = _status(other.pid)
+    return Fate.UNKNOWN if fields and fields[_STATE_FIELD] in _STOPPED else Fate.ALIVE
+
+
+def _status(pid: int) -> list[str]:
+    """What proc(5) says of a process after its command's name, empty when it says nothing."""
+    return _text(_PROC / str(pid) / "stat").rpartition(")")[2].split()
 
 
 def _namespace() -> str:

@@ -1,0 +1,98 @@
+"""Cheap refresh: one listing tells of a thousand documents whether they are as rotator left them; only the rest is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rotator.app.looking import Known, side_by_side
+from rotator.app.world import IssuerWorld, RegionPorts, World
+from rotator.domain.inventory import Absent, AliasRead, JwksRead, RegionView, SigningRead
+from rotator.domain.jwks import Jwks, ServedKey, own_entry, render
+from rotator.domain.signing import parse_signing
+from rotator.domain.state import IssuerState, RegionRecord
+from rotator.errors import TargetError
+from rotator.ports import Catalogue
+
+SEVERAL = 3
+"""From so many issuers on, listing costs fewer calls than reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What catalogues told; a catalogue that could not be read is not in it, so its documents are read one by one."""
+
+    told: tuple[tuple[Catalogue, Mapping[str, str]], ...] = ()
+
+    def version(self, location: str) -> str | Absent | None:
+        """The ETag or ARN at a location, Absent where nothing is, None where nobody told."""
+        for catalogue, versions in self.told:
+            if catalogue.covers(location):
+                return versions.get(location, Absent())
+        return None
+
+
+NO_LISTING = Listing()
+
+
+def listing_of(world: World) -> Listing:
+    """The catalogues of a run, all side by side; none where reading is as cheap."""
+    if len(world.issuers) < SEVERAL:
+        return NO_LISTING
+    told = side_by_side(_versions, world.catalogues)
+    return Listing(
+        tuple((c, v) for c, v in zip(world.catalogues, told, strict=True) if v is not None)
+    )
+
+
+def known_regions(issuer: IssuerWorld, state: IssuerState, listing: Listing) -> Mapping[str, Known]:
+    """What need not be read of each region of an issuer."""
+    if not listing.told:
+        return {}
+    return {
+        name: _known(state, state.record(name), ports, listing)
+        for name, ports in issuer.regions.items()
+    }
+
+
+def as_left(state: IssuerState, record: RegionRecord, *, has_alias: bool) -> RegionView:
+    """A region as rotator last left it; the text of foreign keys is not remembered, their kids are."""
+    jwks: JwksRead | Absent = Absent()
+    signing: SigningRead | Absent = Absent()
+    alias = AliasRead(record.alias_arn) if record.alias_arn else Absent()
+    if record.jwks_etag is not None:
+        keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
+        entries = tuple(
+            own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys
+        )
+        jwks = JwksRead(record.jwks_etag, render(entries), Jwks(entries))
+    if record.signing_etag is not None and record.signing_body is not None:
+        body = record.signing_body.encode()
+        signing = SigningRead(record.signing_etag, body, parse_signing(body))
+    return RegionView(jwks, signing, alias if has_alias else None)
+
+
+def _versions(catalogue: Catalogue) -> Mapping[str, str] | None:
+    try:
+        return catalogue.versions()
+    except TargetError:
+        return None
+
+
+def _known(state: IssuerState, record: RegionRecord, ports: RegionPorts, listing: Listing) -> Known:
+    left = as_left(state, record, has_alias=False)
+    own = all(state.key(kid) for kid in record.jwks_kids)
+    jwks = _unchanged(listing.version(ports.jwks.location), left.jwks if own else None)
+    signing = _unchanged(listing.version(ports.signing.location), left.signing)
+    alias = listing.version(ports.alias.location) if ports.alias else None
+    return Known(
+        jwks if isinstance(jwks, JwksRead | Absent) else None,
+        signing if isinstance(signing, SigningRead | Absent) else None,
+        AliasRead(alias) if isinstance(alias, str) else alias,
+    )
+
+
+def _unchanged(version: str | Absent | None, left: object) -> object:
+    """What was left, where it is what is there now; nothing where nothing is."""
+    if isinstance(version, Absent):
+        return version
+    same = isinstance(left, JwksRead | SigningRead) and left.etag == version
+    return left if same else None

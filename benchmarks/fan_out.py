@@ -5,6 +5,7 @@ Run it: .venv/bin/python -m benchmarks.fan_out
 
 import time
 from dataclasses import replace
+from datetime import datetime
 
 from rotator.adapters.clock import SystemClock
 from rotator.app.apply import apply
@@ -40,6 +41,11 @@ class Far:
 
     def prove_conditional_writes(self) -> None:
         """Nothing to prove."""
+
+    def oldest_version(self) -> datetime | None:
+        """When it was first written."""
+        time.sleep(ROUND_TRIP)
+        return self._target.oldest_version()
 
 
 def main() -> None:

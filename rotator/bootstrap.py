@@ -28,6 +28,7 @@ from rotator.config.settings import (
     StateSpec,
     WrappedSpec,
 )
+from rotator.doctors import doctors_for
 from rotator.domain.jwk import Algorithm
 from rotator.domain.keys import KeyHandle
 from rotator.errors import UsageError
@@ -36,6 +37,7 @@ from rotator.ports import (
     Clock,
     DocumentTarget,
     Generated,
+    Held,
     HttpAnswer,
     KeyControl,
     KeyName,
@@ -69,7 +71,8 @@ def build_world(
     `clients` are AWS's, for a caller that makes many worlds.
     """
     makers = _Makers(settings, clock, environ, clients)
-    selected = tuple(makers.issuer(spec) for spec in _selected(settings, issuers))
+    specs = _selected(settings, issuers)
+    selected = tuple(makers.issuer(spec) for spec in specs)
     return World(
         clock=clock,
         state=makers.state(settings.state),
@@ -78,6 +81,7 @@ def build_world(
         issuers=selected,
         config_digest=settings.digest,
         owner=f"{socket.gethostname()}:{os.getpid()}",
+        doctors=doctors_for(specs, settings.state, clock, _access, lambda: makers.clients),
     )
 
 
@@ -257,8 +261,8 @@ class LazyLocalKeys:
         """The pair of that name, if it was made."""
         return self._store.find(name)
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
-        """Every pair of an issuer, with its generation."""
+    def all_of(self, issuer: str) -> Sequence[Held]:
+        """Every pair of an issuer, by generation."""
         return self._store.all_of(issuer)
 
     def prove(self, handle: KeyHandle, aws_region: str | None) -> None:

@@ -18,7 +18,7 @@ from rotator.domain.state import IssuerState
 from rotator.ports import Clock, Doctor, Examination
 
 if TYPE_CHECKING:
-    from rotator.adapters.aws_doctor import AwsDoctor, BucketUse, KmsUse, WrappingUse
+    from rotator.adapters.aws_doctor import AwsDoctor, BucketUse, EdgeUse, KmsUse, WrappingUse
     from rotator.aws import AwsAccess, AwsClients
 
 ISSUER = "{issuer}"
@@ -37,6 +37,7 @@ def doctors_for(
     uses_aws = isinstance(state, S3StateSpec) or any(
         isinstance(issuer.keys, KmsSpec | WrappedSpec)
         or any(isinstance(d, S3Spec) for r in issuer.regions for d in (r.jwks, r.signing))
+        or any(region.cdn for region in issuer.regions)
         for issuer in issuers
     )
     return (LazyAwsDoctor(issuers, state, clock, access, clients),) if uses_aws else ()
@@ -68,6 +69,7 @@ class LazyAwsDoctor:
             buckets=tuple(self._buckets()),
             keys=tuple(self._kms()),
             wrapping=tuple(self._wrapping()),
+            edges=tuple(self._edges()),
         )
 
     def _buckets(self) -> "Iterator[BucketUse]":
@@ -110,6 +112,17 @@ class LazyAwsDoctor:
                     policy.algorithm,
                     policy.rsa_bits,
                 )
+
+    def _edges(self) -> "Iterator[EdgeUse]":
+        """CloudFront has no regions: whichever names the distribution says as whom, and in which partition, to ask."""
+        from rotator.adapters.aws_doctor import EdgeUse
+
+        for issuer in self.issuers:
+            lead = issuer.setup.policy.publish_lead
+            for region in issuer.regions:
+                if cdn := region.cdn:
+                    access, where = self.access(region.aws), region.name
+                    yield EdgeUse(issuer.name, where, access, cdn.distribution, cdn.path, lead)
 
     def _accesses(self, specs: Sequence[AwsSpec]) -> "Mapping[str, AwsAccess]":
         return {str(spec.region): self.access(spec) for spec in specs}

@@ -26,6 +26,7 @@ __all__ = [
     "Examination",
     "Fact",
     "Generated",
+    "Held",
     "HttpAnswer",
     "KeyControl",
     "KeyName",
@@ -118,11 +119,21 @@ class KeyName:
     asked_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pair that a store holds under a generation; `public` None where the store does not tell (a disabled KMS key)."""
+
+    generation: int
+    kid: str
+    public: PublicKey | None
+    handle: KeyHandle
+
+
 class KeyStore(Protocol):
     """Holds private halves. No method returns one."""
 
     def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
-        """Make the pair of that name, or return the one made before under it.
+        """Make the pair of that name. Where one may have been made under it before, `find` comes first.
 
         Raises KeyStoreUnsure when nobody knows whether it was made (`find` will tell), KeyStoreError otherwise.
         """
@@ -132,8 +143,8 @@ class KeyStore(Protocol):
         """The pair of that name, None when it was not made and will not be. Raises KeyStoreError."""
         ...
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
-        """Every pair that the store holds for an issuer of that name, with its generation. Raises KeyStoreError."""
+    def all_of(self, issuer: str) -> Sequence[Held]:
+        """Every pair that the store holds for an issuer of that name, by generation. Raises KeyStoreError."""
         ...
 
     def prove(self, handle: KeyHandle, aws_region: str | None) -> None:

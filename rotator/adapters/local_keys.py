@@ -15,13 +15,13 @@ from typing import Final, cast
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, thumbprint
 from rotator.domain.keys import KeyHandle, LocalHandle
 from rotator.errors import KeyLocked, KeyStoreError
 from rotator.jose import pkcs8
 from rotator.jose.public import CURVES, RSA_BITS, curve_of, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, KeyName
+from rotator.ports import Generated, Held, KeyName
 
 VARIABLE: Final = "ROTATOR_KEY_PASSPHRASE"
 FILE_VARIABLE: Final = "ROTATOR_KEY_PASSPHRASE_FILE"
@@ -68,18 +68,22 @@ class LocalKeyStore:
         path = self._path(name.issuer, name.generation)
         return self._generated(path) if path.exists() else None
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+    def all_of(self, issuer: str) -> Sequence[Held]:
         """Every pair of the issuer, by generation."""
         files = self._path(issuer, 0).parent.glob("*.pem")
         found = sorted((int(file.stem), file) for file in files if file.stem.isdecimal())
-        return [(generation, self._generated(file)) for generation, file in found]
+        return [_held(generation, self._generated(file)) for generation, file in found]
 
-    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
-        """Open the key; signers read the same file in every region."""
+    def prove(self, handle: KeyHandle, aws_region: str | None) -> None:  # noqa: ARG002 - signers read the same file
+        """Open the key."""
         self._open(self._file_of(handle))
 
     def sign(
-        self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
+        self,
+        handle: KeyHandle,
+        algorithm: Algorithm,
+        message: bytes,
+        aws_region: str | None = None,  # noqa: ARG002 - the same key everywhere
     ) -> bytes:
         """The JWS signature over `message`."""
         path = self._file_of(handle)
@@ -155,6 +159,10 @@ class LocalKeyStore:
                 )
             _create(path, secrets.token_urlsafe(32).encode() + b"\n")
         return _passphrase_in(path)
+
+
+def _held(generation: int, made: Generated) -> Held:
+    return Held(generation, thumbprint(made.public), made.public, made.handle)
 
 
 def passphrase_from(environ: Mapping[str, str]) -> bytes | None:

@@ -86,6 +86,10 @@ def apply_saved(world: World, plan: Plan) -> ApplyReport:
 @contextmanager
 def lease_of(world: World) -> Iterator[Lease]:
     """The lease, given back whatever happens. Raises LeaseHeld."""
+    held = world.state.holder()
+    if held:
+        words = f"{held.owner} holds the lease; it is taken over when its holder is gone or silent"
+        world.reporter.progress(words)
     lease = world.state.acquire(world.owner, world.lease_term)
     try:
         yield lease

@@ -6,12 +6,12 @@ from rotator.app.execute import Run, save, staged_key
 from rotator.app.gather import gather, keep_evidence
 from rotator.app.journal import moment_lines
 from rotator.domain.evidence import Evidence
-from rotator.domain.jwk import Algorithm, EcPublic, OkpPublic, PublicKey, RsaPublic
+from rotator.domain.jwk import Algorithm, EcPublic, OkpPublic, PublicKey, RsaPublic, thumbprint
 from rotator.domain.keys import Key, LocalHandle, wrapped_handle
-from rotator.errors import StateBehind
+from rotator.errors import KeyStoreError, StateBehind
 from rotator.jose.public import fits
 from rotator.planning.catching_up import caught_up, generation_seen, is_behind, kids_shown
-from rotator.ports import AuditEntry, Generated
+from rotator.ports import AuditEntry, Generated, Held
 
 _BY_CURVE = {"P-256": Algorithm.ES256, "P-384": Algorithm.ES384, "P-521": Algorithm.ES512}
 
@@ -26,7 +26,7 @@ def catch_up(run: Run) -> None:
     now, before = run.world.clock.now(), run.inventory.state
     try:
         after = caught_up(run.inventory, _stored_keys(run), now)
-    except StateBehind as error:
+    except (StateBehind, KeyStoreError) as error:
         run.world.reporter.warn(f"{error.message}: {error.detail or error.hint}")
         return
     facts = {"from_generation": before.generation, "generation": after.generation}
@@ -45,29 +45,40 @@ def _stored_keys(run: Run) -> list[Key]:
     KMS may hold keys that another rotator made for an issuer of the same name: only what the regions show is ours.
     """
     known = {key.kid for key in run.inventory.state.keys}
-    shown = kids_shown(run.inventory)
-    preferred, latest = run.issuer.setup.policy.algorithm, generation_seen(run.inventory)
+    shown, latest = kids_shown(run.inventory), generation_seen(run.inventory)
     found: dict[str, Key] = {}
-    for generation, made in (*run.issuer.keys.all_of(run.issuer.name), *_in_documents(run)):
-        key = staged_key(run, generation, _algorithm(made.public, preferred), made)
-        private = isinstance(made.handle, LocalHandle)
-        if key.kid not in known and generation <= latest and (private or key.kid in shown):
-            found.setdefault(key.kid, key)
+    for held in (*run.issuer.keys.all_of(run.issuer.name), *_in_documents(run)):
+        public = held.public or _served(run, held.kid)
+        private = isinstance(held.handle, LocalHandle)
+        ours = held.generation <= latest and (private or held.kid in shown)
+        if public and ours and held.kid not in known:
+            algorithm = _algorithm(public, run.issuer.setup.policy.algorithm)
+            made = Generated(public, held.handle)
+            found.setdefault(held.kid, staged_key(run, held.generation, algorithm, made))
     return list(found.values())
 
 
-def _in_documents(run: Run) -> Iterator[tuple[int, Generated]]:
+def _in_documents(run: Run) -> Iterator[Held]:
     """Wrapped keys: signing targets carry their ciphertext, and the JWKS their public halves."""
     for view in run.inventory.views.values():
-        document, served = view.signing_document(), view.jwks_document()
+        document = view.signing_document()
         signers = (document.active, document.standby) if document else ()
         for signer in signers:
-            entry = served.entry(signer.kid) if served and signer else None
             handle = wrapped_handle(signer.key) if signer else None
-            public = entry.public() if entry else None
             generation = handle.context.get("generation", "") if handle else ""
-            if public and handle and generation.isdecimal():
-                yield int(generation), Generated(public, handle)
+            if signer and handle and generation.isdecimal():
+                yield Held(int(generation), signer.kid, None, handle)
+
+
+def _served(run: Run, kid: str) -> PublicKey | None:
+    """The public half that some region serves under a kid."""
+    for view in run.inventory.views.values():
+        document = view.jwks_document()
+        entry = document.entry(kid) if document else None
+        public = entry.public() if entry else None
+        if public and thumbprint(public) == kid:
+            return public
+    return None
 
 
 def _algorithm(public: PublicKey, preferred: Algorithm) -> Algorithm:

@@ -15,6 +15,7 @@ from rotator.aws.transport import (
     authorities_file,
     connections,
     send_through,
+    shares,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class AwsClients:
             config=settings(service, access, attempts),
         )
         client.meta.events.register_last(f"before-call.{service}", _send_plainly)
-        send_through(client, self._kept(service, access))
+        if shares(client):
+            send_through(client, self._kept(service, access))
         return client
 
     def _kept(self, service: str, access: AwsAccess) -> "URLLib3Session":

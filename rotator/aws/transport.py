@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from botocore.httpsession import URLLib3Session
 
-CONNECTIONS: Final = 32
+CONNECTIONS: Final = 64
 """How many connections to one host are kept."""
 
 
@@ -63,12 +63,16 @@ def connections(access: AwsAccess, trusted: Authorities) -> "URLLib3Session":
     return Shared(timeout=timeouts, max_pool_connections=CONNECTIONS)
 
 
-def send_through(client: Any, shared: "URLLib3Session") -> None:
-    """Have a client send through shared connections, unless a proxy stands between it and AWS."""
+def shares(client: Any) -> bool:
+    """Whether a client gains by sharing: it uses TLS, and no proxy stands between it and AWS."""
     from botocore.utils import get_environ_proxies
 
-    if get_environ_proxies(client.meta.endpoint_url):
-        return
+    url: str = client.meta.endpoint_url
+    return url.startswith("https:") and not get_environ_proxies(url)
+
+
+def send_through(client: Any, shared: "URLLib3Session") -> None:
+    """Have a client send through shared connections."""
 
     def send(request: "AWSPreparedRequest", **_: object) -> Any:
         return shared.send(request)

@@ -11,7 +11,9 @@ from rotator.errors import UsageError
 
 def command(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; else here.")] = Path(),
-    aws: Annotated[bool, typer.Option("--aws", help="Regions in S3 and keys in KMS instead of folders.")] = False,
+    aws: Annotated[
+        bool, typer.Option("--aws", help="Regions in S3 and keys in KMS instead of folders.")
+    ] = False,
 ) -> int:
     """Write a commented rotator.yaml to start from. Never overwrites."""
     from rotator.config.template import GITIGNORE, template

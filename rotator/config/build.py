@@ -24,6 +24,7 @@ from rotator.config.reach import aws_spec
 from rotator.config.reading import Entry, Reading
 from rotator.config.settings import (
     AwsSpec,
+    CloudFrontSpec,
     DocumentSpec,
     FileSpec,
     IssuerSpec,
@@ -83,6 +84,7 @@ def build(reading: Reading, base: Path, problems: Problems) -> Built:
     rules.not_in_this_version(config, main, problems)
     rules.unknown_waves(config, main, entries, problems)
     rules.insecure_urls(config, main, entries, problems)
+    rules.paths_of_edges(config, main, problems)
     if not entries and not reading.cured:
         problems.add(main.at("issuers"), "at least one issuer is needed")
     policies = [
@@ -167,7 +169,15 @@ def _region(name: str, model: RegionModel, aws: AwsSpec, issuer: str) -> RegionS
         _document(model.signing, aws, issuer),
         tuple(_filled(url, issuer) for url in urls),
         aws,
+        _cdn(model, issuer),
     )
+
+
+def _cdn(model: RegionModel, issuer: str) -> CloudFrontSpec | None:
+    if model.cdn is None:
+        return None
+    key = model.jwks.key if isinstance(model.jwks, S3JwksModel) else ""
+    return CloudFrontSpec(model.cdn.distribution, _filled(model.cdn.path or f"/{key}", issuer))
 
 
 def _document(

@@ -29,6 +29,7 @@ from rotator.config.values import (
     CountOrNone,
     Cron,
     DeletionWindow,
+    Distribution,
     Duration,
     ExternalId,
     FilePath,
@@ -45,6 +46,7 @@ from rotator.config.values import (
     SessionName,
     Text,
     Url,
+    UrlPath,
     UrlTemplate,
     VerifierTime,
     WrappingKey,
@@ -307,6 +309,15 @@ def _none_is_no_list(value: object) -> object:
     return () if value is None else value
 
 
+class CdnModel(_Model):
+    """The edge in front of a region's JWKS."""
+
+    kind: Literal["cloudfront"]
+    distribution: Distribution
+    path: UrlPath | None = None
+    """What the edge serves the JWKS as; / and its key in S3 when left out."""
+
+
 class RegionModel(_Model):
     """A place that serves the JWKS and signs tokens."""
 
@@ -314,6 +325,8 @@ class RegionModel(_Model):
     jwks: Annotated[FileModel | S3JwksModel, Field(discriminator="kind")]
     signing: Annotated[FileModel | S3SigningModel, Field(discriminator="kind")]
     checks: Annotated[tuple[Check, ...], BeforeValidator(_none_is_no_list)] = ()
+    cdn: CdnModel | None = None
+    """What `rotator doctor` asks how long copies of the JWKS are kept; with the region's `aws`."""
 
 
 class IssuerModel(_Model):

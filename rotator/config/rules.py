@@ -1,10 +1,10 @@
-"""What a well-formed configuration must still not say: checks this version cannot run, insecure URLs, odd waves."""
+"""What a well-formed configuration must still not say: checks this version cannot run, odd waves, URLs, edges."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from rotator.config.model import AwsModel, ConfigModel, HttpCheckModel, S3StateModel
+from rotator.config.model import AwsModel, ConfigModel, FileModel, HttpCheckModel, S3StateModel
 from rotator.config.places import Problems, Spot
 from rotator.config.reading import Entry
 
@@ -34,6 +34,14 @@ def unknown_waves(
                         f"there is no region {name!r}; the regions are {', '.join(config.regions)}"
                     )
                     problems.add(spot.at("policy", "waves", i, j), text)
+
+
+def paths_of_edges(config: ConfigModel, main: Spot, problems: Problems) -> None:
+    """Refuse an edge of which nobody knows what it serves the JWKS as: a file has no key to tell it by."""
+    for name, region in config.regions.items():
+        if region.cdn and region.cdn.path is None and isinstance(region.jwks, FileModel):
+            text = "needed where the JWKS is a file: what the distribution serves it as"
+            problems.add(main.at("regions", name, "cdn", "path"), text)
 
 
 def insecure_urls(

@@ -110,14 +110,24 @@ DocumentSpec = FileSpec | S3Spec
 
 
 @dataclass(frozen=True, slots=True)
+class CloudFrontSpec:
+    """A CloudFront distribution that serves a JWKS as `path`."""
+
+    kind: ClassVar[str] = "cloudfront"
+    distribution: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class RegionSpec:
-    """One region of one issuer; `urls` serve its JWKS to the public, `aws` is how its KMS is reached."""
+    """One region of one issuer; `urls` serve its JWKS to the public, `aws` is how its KMS and `cdn` are reached."""
 
     name: str
     jwks: DocumentSpec
     signing: DocumentSpec
     urls: tuple[str, ...] = ()
     aws: AwsSpec = AwsSpec()
+    cdn: CloudFrontSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,9 @@ def _delays(spec: IssuerSpec) -> Iterator[Number]:
     for region in spec.setup.regions:
         if region.alias:
             yield Number(f"alias of {region.name}", region.alias, f"in {region.aws_region}")
+    for served in spec.regions:
+        if cdn := served.cdn:
+            yield Number(f"edge of {served.name}", cdn.path, f"{cdn.kind} {cdn.distribution}")
     stop = least_signer_stop(spec.setup)
     yield Number("keys needed", str(history_needed(policy, stop)), "design T8")
     yield Number(

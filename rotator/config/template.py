@@ -99,7 +99,8 @@ _ABOUT_BUCKETS = """
 # objects, and s3:ListBucket, without which S3 does not say that an object is missing.
 # Under `aws`, beside the region that KMS needs: profile, role_arn with external_id and session_name,
 # endpoints: {s3: https://…, kms: https://…, sts: https://…}.
-# The JWKS is served with `cache_control: public, max-age=300` unless it says otherwise.
+# The JWKS is served with `cache_control: public, max-age=300` unless it says otherwise. A CloudFront distribution in front of
+# it has its cache policy judged by `rotator doctor` when the region names it: `cdn: {kind: cloudfront, distribution: E…}`.
 regions:
 """
 

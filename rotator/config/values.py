@@ -37,6 +37,7 @@ _MULTI_REGION: Final = re.compile(r"mrk-[0-9a-f]{32}", re.ASCII)
 _KMS_ARN: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(.+)", re.ASCII)
 _SESSION: Final = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _EXTERNAL_ID: Final = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_DISTRIBUTION: Final = re.compile(r"E[0-9A-Z]{1,31}", re.ASCII)
 _ALIAS: Final = re.compile(r"alias/[A-Za-z0-9/_-]+", re.ASCII)
 _ALIAS_MAX: Final = 256
 _NAME_MAX: Final = 64
@@ -231,6 +232,14 @@ def _cache_control(value: object) -> str:
     return _text(value or "")
 
 
+def _url_path(value: str) -> str:
+    if not value.startswith("/") or any(c in "?#*" or c.isspace() for c in value):
+        raise ValueError(
+            f"the path of a URL expected, such as /{ISSUER}/jwks.json, not {shown(value)}"
+        )
+    return value
+
+
 def _matching(pattern: re.Pattern[str], expected: str) -> AfterValidator:
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
@@ -302,6 +311,10 @@ ExternalId = Annotated[Text, _matching(_EXTERNAL_ID, "2 to 1224 letters, digits 
 Prefix = Annotated[Text, AfterValidator(_prefix)]
 Alias = Annotated[Text, AfterValidator(_alias)]
 WrappingKey = Annotated[Text, AfterValidator(_wrapping_key)]
+Distribution = Annotated[
+    Text, _matching(_DISTRIBUTION, "the id of a distribution such as E1A2B3C4D5E6F7")
+]
+UrlPath = Annotated[Template, AfterValidator(_url_path)]
 DeletionWindow = Annotated[Duration, AfterValidator(_whole_days)]
 Listen = Annotated[Text, AfterValidator(_port)]
 Cron = Annotated[Text, _matching(_CRON, "a cron line of five fields")]

@@ -89,7 +89,8 @@ def _keeps_old_version(situation: Situation, key: Key) -> str | None:
     A version is clean when it was surely written after the last that could name the key. Every removal rewrites all
     signing targets, so there is one to come.
     """
-    named_until = key.moments.retired_at or key.moments.removal_started_at
+    signed, begun = last_switch_away(situation, key), key.moments.removal_started_at
+    named_until = signed if key.ever_signed else begun
     if not isinstance(key.handle, WrappedHandle) or named_until is None:
         return None
     for region in situation.setup.regions:

@@ -6,6 +6,7 @@ from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import FindingKind, Severity
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
+from rotator.planning.feasibility import switch_waves
 from rotator.planning.removals import removal_of
 from rotator.planning.situation import Situation, turn_of
 
@@ -26,7 +27,8 @@ def _moments(situation: Situation, draft: Draft) -> list[tuple[str, datetime]]:
     begun = state.switching()
     found = []
     if begun and begun.moments.switch_started_at:
-        found.append((f"the switch to {begun.kid[:8]}", begun.moments.switch_started_at))
+        ends = begun.moments.switch_started_at + _of_later_waves(situation)
+        found.append((f"the switch to {begun.kid[:8]}", ends))
     elif state.active():
         found.append(("the next switch", turn_of(situation)[0]))
     kept = {
@@ -39,6 +41,12 @@ def _moments(situation: Situation, draft: Draft) -> list[tuple[str, datetime]]:
         if opens and key.kid not in kept:
             found.append((f"the removal of {key.kid[:8]}", opens))
     return found
+
+
+def _of_later_waves(situation: Situation) -> timedelta:
+    """How long a switch takes by its waves alone: each later one waits for a bake, and then for a run."""
+    policy = situation.policy
+    return (len(switch_waves(situation.setup)) - 1) * (policy.bake + policy.run_every)
 
 
 def _whole(value: timedelta) -> timedelta:

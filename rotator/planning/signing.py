@@ -35,12 +35,13 @@ def follow(situation: Situation, draft: Draft) -> None:
     key = target or (None if begun else before)
     reachable = [r for r in situation.setup.regions if _writable(situation, draft, r)]
     if key is None:
+        _keep(situation, draft, reachable, [k for k in (begun, before) if k])
         return
     turned = open_regions(situation, draft, key, before) if target and before else None
     follows = [r for r in reachable if turned is None or r.name in turned]
     _write_all(situation, draft, follows, key, target)
     if before and len(follows) < len(reachable):
-        _keep(situation, draft, [r for r in reachable if r not in follows], before)
+        _keep(situation, draft, [r for r in reachable if r not in follows], [before])
     if target and before and len(follows) == len(situation.setup.regions):
         draft.add(_retire(situation, before))
 
@@ -71,14 +72,26 @@ def _write_all(
             point_alias(situation, draft, region, key)
 
 
-def _keep(situation: Situation, draft: Draft, regions: Sequence[RegionSetup], before: Key) -> None:
-    """Put back signing targets of later waves that somebody changed: until their turn they say what they said."""
-    astray = [r for r in regions if situation.views[r.name].signing_kid() != before.kid]
-    for region in astray:
-        generation = draft.next_generation()
-        draft.add(_step(situation, draft, region.name, before, None, None, generation))
+def _keep(
+    situation: Situation, draft: Draft, regions: Sequence[RegionSetup], may: Sequence[Key]
+) -> None:
+    """Put back signing targets that somebody changed, where no switch may happen now, and aliases with them.
+
+    Each says what it said, one of the keys it `may` name; one that rotator never wrote waits for the switch.
+    """
+    kept: list[tuple[RegionSetup, Key]] = []
     for region in regions:
-        point_alias(situation, draft, region, before)
+        said = situation.views[region.name].signing_kid()
+        left = situation.state.record(region.name).signing_kid
+        key = next((k for k in may if k.kid == said), None)
+        if key is None and left:
+            key = next((k for k in may if k.kid == left), may[-1])
+            generation = draft.next_generation()
+            draft.add(_step(situation, draft, region.name, key, None, None, generation))
+        if key:
+            kept.append((region, key))
+    for region, key in kept:
+        point_alias(situation, draft, region, key)
 
 
 def standby_for(situation: Situation, key: Key) -> Key | None:

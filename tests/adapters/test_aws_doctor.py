@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +32,7 @@ from rotator.adapters.aws_doctor.cloudfront import (
 from rotator.adapters.aws_doctor.identity import Identity
 from rotator.adapters.aws_doctor.keys import signing_algorithm
 from rotator.adapters.aws_doctor.keystates import KeyInKms, judge_key
-from rotator.adapters.aws_doctor.permissions import NO_DRY_RUN, simulated
+from rotator.adapters.aws_doctor.permissions import NO_DRY_RUN, Simulated, _advice, simulated
 from rotator.adapters.clock import SystemClock
 from rotator.app.doctor.rounds import carried_out
 from rotator.aws import AwsAccess, AwsClients
@@ -344,29 +345,25 @@ def test_a_bucket_that_may_not_be_seen_is_one_error(
 def test_at_aws_a_write_is_tried_that_cannot_take_effect(
     profiles: Profiles, status: int, code: str, line: str
 ) -> None:
-    """An answer is put in before anything is sent, since only AWS's own endpoints are asked like this."""
-    from botocore.awsrequest import AWSResponse
-    from botocore.compat import HTTPHeaders
-
+    """The call is answered before anything is sent, since only AWS's own endpoints are asked like this."""
     profiles({"tested": ANYBODY})
     clients, seen = AwsClients(), []
 
-    class Body:
-        def stream(self, **_: object) -> Iterator[bytes]:
-            yield f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
-
-    def answer(request: Any, **_: object) -> Any:
-        seen.append(request)
-        return AWSResponse(request.url, status, HTTPHeaders(), Body())
+    def answer(params: dict[str, Any], **_: object) -> Any:
+        seen.append(params)
+        metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}}
+        parsed = {"Error": {"Code": code, "Message": "m"}, "ResponseMetadata": metadata}
+        return SimpleNamespace(status_code=status), parsed
 
     reached = AwsAccess(region=EU, profile="tested")
-    clients.s3_for_reading(reached).meta.events.register_first("before-send.s3", answer)
+    client = clients.s3_for_reading(reached)
+    client.meta.events.register_first("before-call.s3", answer)
     use = BucketUse(Purpose.SIGNING, reached, "jwks", "accounts/signing.json")
     bucket = Bucket(Way(clients, reached), use)
     found = list(bucket._with_refusals(bucket.may_write, needed=True))
     assert line in of(Area.BUCKETS, found, *Health)[0]
     (request,) = seen
-    assert (request.method, request.headers["If-Match"]) == ("PUT", f'"{"0" * 32}"'.encode())
+    assert (request["method"], request["headers"]["If-Match"]) == ("PUT", f'"{"0" * 32}"')
 
 
 @pytest.mark.ministack
@@ -800,6 +797,30 @@ def test_what_has_no_dry_run_is_simulated(kms: Kms, ministack_server: Ministack)
     assert denied.health is Health.WARNING
     assert denied.what.endswith("do not allow kms:ScheduleKeyDeletion")
     assert "key policy" in denied.why
+
+
+def test_what_depends_on_more_than_a_simulation_knows_is_unknown() -> None:
+    allowed = Simulated("kms:CreateKey", allowed=True, explicitly_denied=False, missing=())
+    results = [
+        allowed,
+        replace(allowed, action="kms:DisableKey", allowed=False, missing=("aws:SourceVpc",)),
+        replace(allowed, action="kms:EnableKey", allowed=False, explicitly_denied=True),
+    ]
+    fine, denied, open_ = _advice(results, "arn:aws:iam::1:role/x", Place())
+    assert [d.health for d in (fine, denied, open_)] == [
+        *(Health.OK, Health.WARNING, Health.UNKNOWN)
+    ]
+    assert "kms:EnableKey" in denied.what
+    assert "may kms:DisableKey" in open_.what
+    assert "depends on aws:SourceVpc" in open_.why
+
+
+@pytest.mark.ministack
+def test_a_store_that_has_no_sts_is_not_asked_who_asks(store: Store) -> None:
+    found = said(store.doctor(store.use(access=access(store.url, sts_endpoint=None))))
+    (line,) = of(Area.ACCESS, found, *Health)
+    assert line == "ok: profile tested; no STS to ask who that is () → "
+    assert any(d.area is Area.BUCKETS and d.health is Health.OK for d in found)
 
 
 @pytest.mark.ministack

@@ -16,6 +16,7 @@ from rotator.domain.keys import LocalHandle
 from rotator.errors import KeyLocked, KeyStoreError
 from rotator.jose.public import from_cryptography
 from rotator.ports import Generated
+from tests.fakes.keys import named
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = b"correct horse"
@@ -66,7 +67,7 @@ def test_other_tools_open_the_key_with_the_passphrase(folder: Path) -> None:
 def test_a_name_that_leaves_the_folder_is_refused(folder: Path) -> None:
     for name in ("../accounts", "a/b", "", ".", "a" * 65):
         with pytest.raises(KeyStoreError, match="cannot name"):
-            given(folder).find(name, 1)
+            given(folder).find(named(name, 1))
 
 
 def test_an_opened_key_is_kept_but_not_beyond_its_file(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """AWS clients whose every request passes through a test's hands, which sends it, answers it itself, or breaks it.
 
-The hook sits below botocore's retries and above the network (`before-send`): a made-up answer goes through botocore's
-own parsers, and a request that is sent has its effect whatever becomes of the answer.
+The hook sits where a request goes onto its connection, below botocore's retries: a made-up answer goes through
+botocore's own parsers, and a request that is sent has its effect whatever becomes of the answer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -32,6 +32,8 @@ CHANGING = {
     "DeleteObject",
 }
 """The operations of an apply that change something."""
+LISTINGS = {"list-type=2": "ListObjectsV2", "versions": "ListObjectVersions"}
+"""What tells S3's listings from a GetObject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +73,34 @@ class HookedClients(AwsClients):
     def __init__(self) -> None:
         super().__init__()
         self.around: Around = passed_on
-        self._http = URLLib3Session(timeout=30, max_pool_connections=32)
 
-    def reading(self, service: str, access: AwsAccess) -> Any:
-        return self._hooked(super().reading(service, access), access)
+    # A request goes over the client's own connections or over shared ones, never over both.
 
-    def writing(self, service: str, access: AwsAccess) -> Any:
-        return self._hooked(super().writing(service, access), access)
-
-    def _hooked(self, client: Any, access: AwsAccess) -> Any:
-        def before_send(
-            request: AWSPreparedRequest, event_name: str, **_: object
-        ) -> AWSResponse | None:
-            _, service, operation = event_name.split(".")
-            call = _call(service, operation, str(access.region), request)
-            return self.around(call, lambda: self._http.send(request))
-
-        client.meta.events.register("before-send", before_send, unique_id="tests-around")
+    def _new_client(self, service: str, access: AwsAccess, attempts: int) -> Any:
+        client = super()._new_client(service, access, attempts)
+        endpoint = client._endpoint  # botocore has no other way to what sends
+        endpoint.http_session = _Wire(endpoint.http_session, access, service, self)
         return client
+
+    def _kept(self, service: str, access: AwsAccess) -> URLLib3Session:
+        return cast("URLLib3Session", _Wire(super()._kept(service, access), access, service, self))
+
+
+@dataclass(frozen=True)
+class _Wire:
+    """Connections on which every request passes the test's hands first."""
+
+    connections: URLLib3Session
+    access: AwsAccess
+    service: str
+    clients: HookedClients
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        call = _call(self.service, str(self.access.region), request)
+        return self.clients.around(call, lambda: self.connections.send(request))
+
+    def close(self) -> None:
+        self.connections.close()
 
 
 @dataclass
@@ -156,18 +168,22 @@ class _Raw:
         return [self.body]
 
 
-def _call(service: str, operation: str, region: str, request: AWSPreparedRequest) -> Call:
-    if service == "kms":
-        named: dict[str, str] = json.loads(request.body or b"{}")
-        key = named.get("AliasName") or named.get("KeyId") or ""
-        what = "alias" if key.startswith("alias/") else "key" if key else "keys"
-        return Call(service, operation, region, what, key, request)
-    path = urlsplit(request.url).path
-    return Call(service, operation, region, _document(path), path, request)
+def _call(service: str, region: str, request: AWSPreparedRequest) -> Call:
+    path, query = urlsplit(request.url).path, urlsplit(request.url).query
+    if service == "s3":
+        listing = next((name for mark, name in LISTINGS.items() if mark in query), None)
+        operation = listing or f"{request.method.title()}Object"
+        return Call(service, operation, region, _document(path), path, request)
+    named: dict[str, str] = json.loads(request.body or b"{}")
+    target = request.headers["X-Amz-Target"]
+    operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
+    key = named.get("AliasName") or named.get("KeyId") or ""
+    what = "alias" if key.startswith("alias/") else "key" if key else "keys"
+    return Call(service, operation, region, what, key, request)
 
 
 def _document(path: str) -> str:
     *_, folder, name = path.split("/")
     if name[:1].isdigit():
         return "log"
-    return folder if folder in {"state", "evidence"} and name != "lease.json" else name
+    return folder if folder in {"state", "evidence"} and not name.startswith("lease.json") else name

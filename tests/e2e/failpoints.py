@@ -24,6 +24,7 @@ from rotator.ports import (
     AuditRecord,
     DocumentTarget,
     Generated,
+    Held,
     KeyControl,
     KeyName,
     KeyStore,
@@ -184,7 +185,7 @@ class PointedKeys:
     def find(self, name: KeyName) -> Generated | None:
         return self.points.look("keys find", lambda: self.inner.find(name))
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+    def all_of(self, issuer: str) -> Sequence[Held]:
         return self.points.look("keys all", lambda: self.inner.all_of(issuer))
 
     def prove(self, handle: KeyHandle, aws_region: str | None) -> None:

@@ -127,7 +127,11 @@ class Onlooker:
         kids = [str(key.kid) for key in found]
         assert sorted(kids) == sorted(history), f"orphans, losses or doubles in {region}: {when}"
         states = dict(zip(kids, (key.state for key in found), strict=True))
-        wrong = {kid: (states[kid], key) for kid, key in history.items() if states[kid] not in _right(key)}
+        wrong = {
+            kid: (states[kid], key)
+            for kid, key in history.items()
+            if states[kid] not in _right(key)
+        }
         assert not wrong, (when, region, wrong)
         orders = json.loads(self.place.signing(region) or b"{}")
         assert orders["active"]["kid"] == active, (when, region)

@@ -159,9 +159,8 @@ def scene(kms_place: Callable[..., Place], ministack_server: Ministack) -> Scene
     return Scene(own_account(ministack_server.endpoint), kms_place, HookedClients())
 
 
-def kills_of(points: Points) -> Iterator[Kill]:
-    """Where an apply that passes these points is killed."""
-    seen: set[str] = set()
+def kills_of(points: Points, seen: set[str]) -> Iterator[Kill]:
+    """Where an apply that passes these points is killed; `seen` are the kinds of call that had their turn."""
     for point in points.passed:
         name = point.partition("#")[0]
         kind = name.partition(" ")[2]
@@ -175,8 +174,8 @@ def kills_of(points: Points) -> Iterator[Kill]:
 
 
 def test_killed_anywhere_in_a_life(scene: Scene) -> None:
-    rehearsal = scene.new_life()
-    kills = [list(kills_of(rehearsal.undisturbed(moment))) for moment in LIFE]
+    rehearsal, seen = scene.new_life(), set[str]()
+    kills = [list(kills_of(rehearsal.undisturbed(moment), seen)) for moment in LIFE]
     the_calls_are_what_they_should_be(kills)
     for each in zip_longest(*kills):
         life = scene.new_life()
@@ -218,7 +217,7 @@ def test_killed_anywhere_in_the_state_of_a_team(scene: Scene) -> None:
 
 def new_orders(life: Life, number: int, kill: Kill | None = None) -> Points:
     """Every region's signing target must say something else; the calls of that apply unless it is killed."""
-    life.place.policy(access_token_lifetime=f"{900 + number}s")
+    life.place.policy(refresh_token_lifetime=f"{700 + number}h")
     nothing_moves = replace(LIFE[0], after=MINUTE)
     if kill is None:
         return life.undisturbed(nothing_moves)
@@ -239,7 +238,9 @@ PROCESS_KILLS: Sequence[Sequence[str]] = (
 """The calls after which the processes of one life die, apply by apply."""
 
 
-def test_whole_processes_killed(kms_place: Callable[..., Place], ministack_server: Ministack) -> None:
+def test_whole_processes_killed(
+    kms_place: Callable[..., Place], ministack_server: Ministack
+) -> None:
     """SIGKILL by its own hand after each kind of KMS call that changes something, three regions, state in a bucket."""
     for number, points in enumerate(PROCESS_KILLS):
         store = own_account(ministack_server.endpoint)
@@ -252,7 +253,9 @@ def test_whole_processes_killed(kms_place: Callable[..., Place], ministack_serve
             life.onlooker.everything_verifies(life.clock.now(), point)
             life.clock.advance(MINUTE)
             place.ok("apply", "--yes")
-            life.onlooker.is_settled(moment.phases, life.clock.now(), f"process killed after {point}")
+            life.onlooker.is_settled(
+                moment.phases, life.clock.now(), f"process killed after {point}"
+            )
 
 
 def kill_a_process(place: Place, now: datetime, point: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from threading import Barrier
 
@@ -67,6 +68,9 @@ class MeetingTarget:
         if self.writes:
             self.writes.wait()
         return self.inner.write(body, expected_etag)
+
+    def oldest_version(self) -> datetime | None:
+        return self.inner.oldest_version()
 
     def prove_conditional_writes(self) -> None:
         self.inner.prove_conditional_writes()

@@ -107,7 +107,7 @@ def at(place: Place, days: float, server: Ministack) -> None:
     assert ran.code == 0, ran
 
 
-def versions(place: Place, region: str) -> Iterator[tuple[S3Client, dict[str, str]]]:
+def versions(place: Place, region: str) -> Iterator[tuple[S3Client, dict[str, Any]]]:
     """The noncurrent versions of a region's signing target."""
     where = place.config["regions"][region]["signing"]
     client = place.buckets[region].client
@@ -144,7 +144,8 @@ def test_a_ciphertext_opens_only_in_the_context_of_its_issuer(
     at(place, 0, time_machine)
     key = signing(place, REGIONS[1])["active"]["key"]
     assert key["context"]["issuer"] == "accounts"
-    for context in ({}, key["context"] | {"issuer": "payments"}):
+    contexts: list[dict[str, str]] = [{}, key["context"] | {"issuer": "payments"}]
+    for context in contexts:
         with pytest.raises(ClientError, match="InvalidCiphertext"):
             kms[REGIONS[1]].decrypt(
                 CiphertextBlob=base64.b64decode(key["ciphertext"]), EncryptionContext=context

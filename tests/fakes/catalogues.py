@@ -43,5 +43,7 @@ class MemoryAliasCatalogue:
         if self.region in self.kms.down:
             raise TargetUnreachable(f"KMS in {self.region} does not answer")
         self.listed += 1
-        here = ((name, arn) for (region, name), arn in self.kms.aliases.items() if region == self.region)
+        here = (
+            (name, arn) for (region, name), arn in self.kms.aliases.items() if region == self.region
+        )
         return {f"{name} in {self.region}": arn for name, arn in here}

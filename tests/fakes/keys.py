@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from rotator.adapters.local_keys import new_private_key
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, thumbprint
 from rotator.domain.keys import KeyHandle, LocalHandle
 from rotator.errors import KeyStoreError
 from rotator.jose.public import RSA_BITS, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, KeyName
+from rotator.ports import Generated, Held, KeyName
 from tests.fakes.clock import START
 
 
@@ -41,9 +41,10 @@ class MemoryKeys:
         name = f"{asked.issuer}/{asked.generation}"
         return _generated(name, self._keys[name]) if name in self._keys else None
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+    def all_of(self, issuer: str) -> Sequence[Held]:
         split = [(name, *name.split("/")) for name in self._keys]
-        return [(int(n), _generated(name, self._keys[name])) for name, i, n in split if i == issuer]
+        made = [(int(n), _generated(name, self._keys[name])) for name, i, n in split if i == issuer]
+        return [Held(n, thumbprint(one.public), one.public, one.handle) for n, one in made]
 
     def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
         if _name(handle) not in self._keys:

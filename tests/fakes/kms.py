@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rotator.adapters.local_keys import new_private_key
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, thumbprint
 from rotator.domain.keys import KeyHandle, KmsHandle
 from rotator.errors import (
     KeyStoreError,
     KeyStoreUnreachable,
     KeyStoreUnsure,
+    TargetDenied,
     TargetUnreachable,
 )
 from rotator.jose.public import RSA_BITS, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, KeyName
+from rotator.ports import Generated, Held, KeyName
+from tests.fakes.targets import Fault
 
 ACCOUNT = "111122223333"
 
@@ -74,10 +76,10 @@ class MemoryKms:
         found = [ident for ident, key in self.keys.items() if key.name == name]
         return self._generated(found[0]) if found else None
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+    def all_of(self, issuer: str) -> Sequence[Held]:
         self._answers(self.primary)
         return [
-            (key.name.generation, self._generated(ident))
+            self._held(ident)
             for ident, key in self.keys.items()
             if key.name.issuer == issuer and key.states[self.primary] != "PendingDeletion"
         ]
@@ -130,6 +132,12 @@ class MemoryKms:
         """The states of every key, in the order of making: one of each kind that some region has it in."""
         return [set(key.states.values()) for key in self.keys.values()]
 
+    def _held(self, ident: str) -> Held:
+        key, made = self.keys[ident], self._generated(ident)
+        tells = key.states[self.primary] == "Enabled"
+        public = made.public if tells else None
+        return Held(key.name.generation, thumbprint(made.public), public, made.handle)
+
     def _set(self, handle: KeyHandle, state: str) -> None:
         states = self.keys[_ident(handle)].states
         for region in states:
@@ -159,12 +167,17 @@ class MemoryKms:
 
 @dataclass
 class MemoryAlias:
-    """Implements `ports.AliasTarget`. `lag` is how many reads still show what was there before a move."""
+    """Implements `ports.AliasTarget`.
+
+    `lag` is how many reads still show what was there before a move, `next_points` are faults of the coming moves.
+    """
 
     kms: MemoryKms
     name: str
     region: str
     lag: int = 0
+    next_points: list[Fault] = field(default_factory=list)
+    asked: int = 0
     _before: list[str | None] = field(default_factory=list)
 
     @property
@@ -172,6 +185,7 @@ class MemoryAlias:
         return f"{self.name} in {self.region}"
 
     def read(self) -> str | None:
+        self.asked += 1
         self._answers()
         if self._before:
             return self._before.pop()
@@ -179,8 +193,13 @@ class MemoryAlias:
 
     def point(self, arn: str) -> None:
         self._answers()
+        fault = self.next_points.pop(0) if self.next_points else None
+        if fault in {Fault.DOWN, Fault.DENIED}:
+            raise TargetDenied(f"cannot move {self.location}", detail="AccessDeniedException")
         self._before = [self.kms.aliases.get((self.region, self.name))] * self.lag
         self.kms.aliases[self.region, self.name] = arn
+        if fault is Fault.ANSWER_LOST:
+            raise TargetUnreachable(f"cannot move {self.location}", detail="effect unknown")
 
     def _answers(self) -> None:
         if self.region in self.kms.down:

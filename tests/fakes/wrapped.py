@@ -12,7 +12,7 @@ from rotator.domain.keys import KeyHandle, WrappedHandle
 from rotator.errors import KeyStoreError, KeyStoreUnreachable
 from rotator.jose.public import RSA_BITS, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, KeyName
+from rotator.ports import Generated, Held, KeyName
 
 
 @dataclass
@@ -35,12 +35,14 @@ class MemoryWrapped:
         private = new_private_key(algorithm, RSA_BITS[0])
         ciphertext = base64.b64encode(f"sealed {len(self.made)}".encode()).decode()
         self._sealed[ciphertext] = private, context
-        return Generated(from_cryptography(private.public_key()), WrappedHandle(ciphertext, context))
+        return Generated(
+            from_cryptography(private.public_key()), WrappedHandle(ciphertext, context)
+        )
 
     def find(self, name: KeyName) -> Generated | None:
         return None
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+    def all_of(self, issuer: str) -> Sequence[Held]:
         return ()
 
     def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
@@ -51,7 +53,9 @@ class MemoryWrapped:
         self, handle: KeyHandle, algorithm: Algorithm, message: bytes, aws_region: str | None = None
     ) -> bytes:
         assert isinstance(handle, WrappedHandle)
-        return sign_with(self._open(handle.ciphertext, handle.context, aws_region), algorithm, message)
+        return sign_with(
+            self._open(handle.ciphertext, handle.context, aws_region), algorithm, message
+        )
 
     def destroy(self, handle: KeyHandle) -> None:
         """Nothing: whoever holds the ciphertext drops it."""

@@ -134,9 +134,7 @@ class TestSwitch:
         entries = [record.entry for record in world.state.audit()]
         begun = max(n for n, e in enumerate(entries) if e.event == "switch_started_at")
         late = [e.facts.get("region") for e in entries if e.event == "done_failed"]
-        (confirmed,) = [
-            n for n, e in enumerate(entries) if e.event == "activated_at" and n > begun
-        ]
+        (confirmed,) = [n for n, e in enumerate(entries) if e.event == "activated_at" and n > begun]
         refused = [n for n, e in enumerate(entries) if e.event == "done_failed"]
         assert late == [AP]
         assert begun < refused[0] < confirmed
@@ -473,7 +471,9 @@ class TestALostState:
         kids = {key.kid for key in theirs.remembered().keys}
         assert not kids & {key.kid for key in ours.remembered().keys}
         ours.runs(days=130, every=10 * DAY)
-        assert [kms.keys[name].states for name in strangers] == [dict.fromkeys(NAMES, "Enabled")] * 2
+        assert [kms.keys[name].states for name in strangers] == [
+            dict.fromkeys(NAMES, "Enabled")
+        ] * 2
 
 
 def test_a_signing_target_that_is_refused_leaves_the_alias_where_it_is():

@@ -17,7 +17,7 @@ from rotator.aws.families import NEW_KEY
 from rotator.domain.jwk import Algorithm, PublicKey, thumbprint
 from rotator.domain.keys import KeyHandle, KmsHandle
 from rotator.errors import InternalError, KeyStoreError, KeyStoreUnreachable, KeyStoreUnsure
-from rotator.ports import Clock, Generated, KeyName
+from rotator.ports import Clock, Generated, Held, KeyName
 
 SETTLED: Final = timedelta(minutes=1)
 """After so long KMS's lists show every key that was asked for; AWS says "seconds, in rare cases minutes"."""
@@ -78,14 +78,11 @@ class KmsKeys:
             hint="run it again in a minute",
         )
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:
+    def all_of(self, issuer: str) -> Sequence[Held]:
         """Every finished key of the issuer in the primary region, with the replicas that exist, by generation."""
         found = search.find_tagged(self._kms, {search.ISSUER: issuer})
-        finished = [key for key in found if search.KID in key.tags and _numbered(key)]
-        return sorted(
-            ((int(key.tags[search.GENERATION]), self._held(key)) for key in finished),
-            key=lambda pair: pair[0],
-        )
+        held = [self._held(key) for key in found if search.KID in key.tags and _numbered(key)]
+        return sorted(held, key=lambda one: one.generation)
 
     def prove(self, handle: KeyHandle, aws_region: str | None) -> None:
         """Raise KeyStoreError unless the key is there, enabled, and made for signing."""
@@ -169,11 +166,15 @@ class KmsKeys:
             client.tag_resource(KeyId=arn, Tags=tags)
         return Generated(public, KmsHandle(kms.primary, {kms.primary: arn}))
 
-    def _held(self, key: search.Tagged) -> Generated:
-        public = self._public(key.arn)
-        if public is None:
-            raise _not_ready(key.arn, self._kms.primary)
-        return Generated(public, control.handle_of(self._kms, key.arn, key.described))
+    def _held(self, key: search.Tagged) -> Held:
+        """KMS tells the public half of enabled keys only (DisabledException otherwise)."""
+        enabled = key.described.get("KeyState") == "Enabled"
+        return Held(
+            generation=int(key.tags[search.GENERATION]),
+            kid=key.tags[search.KID],
+            public=self._public(key.arn) if enabled else None,
+            handle=control.handle_of(self._kms, key.arn, key.described),
+        )
 
     def _public(self, arn: str) -> PublicKey | None:
         """The public half, None while KMS says that there is no such key, or that it is not ready."""

@@ -19,7 +19,7 @@ from rotator.domain.keys import KeyHandle, WrappedHandle
 from rotator.errors import InternalError, KeyStoreError
 from rotator.jose.public import fits
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, KeyName
+from rotator.ports import Generated, Held, KeyName
 
 
 class WrappedKeys:
@@ -62,7 +62,7 @@ class WrappedKeys:
         """None: what was not recorded is nowhere."""
         return None
 
-    def all_of(self, issuer: str) -> Sequence[tuple[int, Generated]]:  # noqa: ARG002 - the port has it
+    def all_of(self, issuer: str) -> Sequence[Held]:  # noqa: ARG002 - the port has it
         """None: KMS keeps none of them."""
         return ()
 

@@ -56,7 +56,7 @@ class Leases:
         """The lease as it is now. Raises StateDamaged."""
         return _found(self._bucket.read(_NAME))
 
-    def acquire(self, owner: str, term: timedelta) -> Found:
+    def acquire(self, owner: str, term: timedelta) -> Lease:
         """Take it. Raises LeaseHeld when its holder lives."""
         found = self.look()
         for _ in range(_ROUNDS):
@@ -64,7 +64,7 @@ class Leases:
                 found = self._outlived(found, found.document.claim)
             taken, found = self._take(found, owner, term)
             if taken:
-                return found
+                return Lease(owner, found.document.fence)
             if found.document.claim is not None:
                 raise _held(found.document.claim)
         raise StateConflict("others take the lease and give it back all the time")

@@ -26,7 +26,7 @@ from rotator.domain.audit import AuditEntry, AuditRecord
 from rotator.domain.evidence import Evidence, cautious
 from rotator.domain.state import IssuerState
 from rotator.domain.stored import checksum, text_of
-from rotator.errors import InternalError, StateConflict, StateDamaged
+from rotator.errors import StateConflict, StateDamaged
 from rotator.ports import Clock, Lease, Stored
 from rotator.process import Process
 
@@ -122,9 +122,7 @@ class S3State:
 
     def acquire(self, owner: str, term: timedelta) -> Lease:
         """Take the lease: at once when it is free or its holder is gone, after a silent term when nobody can tell."""
-        lease = self._leases.acquire(owner, term).document.lease
-        if lease is None:
-            raise InternalError("the lease was taken for nobody")
+        lease = self._leases.acquire(owner, term)
         self._log.head = None
         self._states.clear()  # what was read without the lease may have moved since
         return lease

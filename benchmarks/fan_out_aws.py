@@ -11,6 +11,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from rotator.app.apply import apply
 from rotator.app.looking import side_by_side
 from rotator.app.plan import make_plan
 from rotator.aws import AwsAccess, AwsClients
-from tests.servers.ministack import Ministack, ministack
+from tests.servers.ministack import ministack
 
 COUNT, NEAREST, FARTHEST = 30, 0.1, 0.2
 ROUNDS = 7
@@ -41,7 +42,7 @@ def main() -> None:
         with far_endpoints(folder, server.port, trips) as urls:
             server.endpoint.make_bucket(BUCKET)
             write_and_read(urls)
-            rotate(folder, server, urls)
+            rotate(folder, urls)
 
 
 def write_and_read(urls: Sequence[str]) -> None:
@@ -100,27 +101,38 @@ def by_boto3(urls: Sequence[str], name: str) -> None:
     side_by_side(one, clients)
 
 
-def rotate(folder: Path, server: Ministack, urls: Sequence[str]) -> None:
+def rotate(folder: Path, urls: Sequence[str]) -> None:
     """First apply and plan of an issuer in all regions: beside three of them, and beside the plan's bare requests."""
     names = dict.fromkeys((*REGIONS, *boto3.session.Session().get_available_regions("kms")))
-    regions = dict(zip(names, urls, strict=False))
+    all_regions = dict(zip(names, urls, strict=False))
     # The three of the small setup are the nearest, one in the middle, and the farthest.
     some = dict(zip(REGIONS, (urls[0], urls[COUNT // 2], urls[-1]), strict=True))
-    all_applied, plan, calls = life(folder / "all", server, regions)
-    three_applied, _, _ = life(folder / "three", server, some)
-    bare = best(lambda: replay(calls))
-    print(
-        f"first apply, {COUNT} regions beside 3: {all_applied / three_applied:.2f} ×  ({all_applied:.1f} s)"
-    )
-    print(f"plan, bare: {bare:.2f} s, rotator: {plan / bare:.2f} ×")
+    for state in ("sqlite", "s3"):
+        many, few = (
+            life(folder / f"{state}-many", state, all_regions),
+            life(folder / f"{state}-few", state, some),
+        )
+        bare = best(lambda calls=many.calls: replay(calls))
+        print(f"keys in KMS, state in {state}")
+        print(
+            f"  first apply, {COUNT} regions beside 3: {many.applied / few.applied:.2f} × ({many.applied:.1f} s)"
+        )
+        print(f"  plan, bare: {bare:.2f} s, rotator: {many.planned / bare:.2f} ×", flush=True)
 
 
-def life(
-    folder: Path, server: Ministack, regions: dict[str, str]
-) -> tuple[float, float, list[Call]]:
+@dataclass(frozen=True, slots=True)
+class Life:
     """Seconds of a first apply and of a plan, and the plan's calls."""
+
+    applied: float
+    planned: float
+    calls: Sequence[Call]
+
+
+def life(folder: Path, state: str, regions: dict[str, str]) -> Life:
+    """The first apply and the plan of an issuer in some regions."""
     folder.mkdir()
-    setup = Setup(folder, "kms", "s3", SystemClock(), regions, bucket_prefix=folder.name)
+    setup = Setup(folder, "kms", state, SystemClock(), regions, bucket_prefix=f"{folder.name}-")
     setup.prepare()
     settings = setup.settings([FIRST])
     start = time.perf_counter()
@@ -128,7 +140,7 @@ def life(
     applied = time.perf_counter() - start
     with recorded() as calls:
         assert not make_plan(setup.world(settings)).due
-    return applied, best(lambda: make_plan(setup.world(settings))), calls
+    return Life(applied, best(lambda: make_plan(setup.world(settings))), calls)
 
 
 def replay(calls: Sequence[Call]) -> None:
@@ -161,7 +173,7 @@ def waves(calls: Sequence[Call]) -> Iterator[list[Call]]:
 def plain_client() -> urllib3.PoolManager:
     """A client that knows no AWS."""
     trusted = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
-    return urllib3.PoolManager(ssl_context=trusted, maxsize=8, retries=False)
+    return urllib3.PoolManager(ssl_context=trusted, num_pools=2 * COUNT, maxsize=8, retries=False)
 
 
 def best(work: Callable[[], object]) -> float:

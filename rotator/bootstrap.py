@@ -34,6 +34,7 @@ from rotator.domain.keys import KeyHandle
 from rotator.errors import UsageError
 from rotator.ports import (
     AliasTarget,
+    Catalogue,
     Clock,
     DocumentTarget,
     Generated,
@@ -81,6 +82,7 @@ def build_world(
         issuers=selected,
         config_digest=settings.digest,
         owner=f"{socket.gethostname()}:{os.getpid()}",
+        catalogues=makers.catalogues(specs),
         doctors=doctors_for(specs, settings.state, clock, _access, lambda: makers.clients),
     )
 
@@ -193,6 +195,28 @@ class _Makers:
                 )
             case _:
                 assert_never(spec)
+
+    def catalogues(self, specs: Sequence[IssuerSpec]) -> tuple[Catalogue, ...]:
+        """What lists the documents and aliases of many issuers at once."""
+        regions = [region for spec in specs for region in spec.regions]
+        kinds = (
+            [d for region in regions if isinstance(d := region.jwks, S3Spec)],
+            [d for region in regions if isinstance(d := region.signing, S3Spec)],
+        )
+        if not any(kinds):
+            return ()
+        from rotator.adapters.kms_catalogue import kms_catalogues
+        from rotator.adapters.s3_catalogue import s3_catalogues
+
+        named = {(s.name, r.name): r.alias for s in specs for r in s.setup.regions if r.alias}
+        aliases = [
+            (_access(region.aws), named[spec.name, region.name])
+            for spec in specs
+            for region in spec.regions
+            if (spec.name, region.name) in named
+        ]
+        documents = ([(_access(d.aws), d.bucket, d.key) for d in kind] for kind in kinds)
+        return (*s3_catalogues(self.clients, *documents), *kms_catalogues(self.clients, aliases))
 
     @cached_property
     def clients(self) -> "AwsClients":

@@ -114,7 +114,7 @@ class LazyAwsDoctor:
                 )
 
     def _edges(self) -> "Iterator[EdgeUse]":
-        """CloudFront has no regions: whichever names the distribution says as whom, and in which partition, to ask."""
+        """Asked through the region's own access: CloudFront is one for all regions, but not for all accounts."""
         from rotator.adapters.aws_doctor import EdgeUse
 
         for issuer in self.issuers:

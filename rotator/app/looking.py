@@ -21,7 +21,7 @@ from rotator.domain.jwks import parse
 from rotator.domain.policy import JWKS_URL
 from rotator.domain.signing import parse_signing
 from rotator.domain.state import IssuerState
-from rotator.errors import TargetError
+from rotator.errors import TargetDenied, TargetError, TargetMissing
 from rotator.planning.judging import Expected, expected_at, judge_http, judge_origin, no_look
 from rotator.ports import AliasTarget, DocumentTarget, HttpAnswer, NoAnswer, Probe, Stored
 
@@ -209,6 +209,9 @@ def _oldest(target: DocumentTarget) -> datetime | None:
 
 def _unavailable(error: TargetError) -> Unavailable:
     words = f"{error.message} ({error.detail})" if error.detail else error.message
+    # What is missing stays missing until somebody does something; what is down comes back by itself.
+    if isinstance(error, TargetDenied | TargetMissing):
+        words = f"{words}: {error.hint}"
     return Unavailable(error.code, words)
 
 

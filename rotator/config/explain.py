@@ -154,6 +154,12 @@ def _inner(
 
 
 def _resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in node:
-        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
-    return node
+    """What a reference leads to, and of what may be null the rest."""
+    while True:
+        others = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+        elif len(others) == 1:
+            (node,) = others
+        else:
+            return node

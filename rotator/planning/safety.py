@@ -12,7 +12,7 @@ from typing import assert_never
 
 from rotator.domain.evidence import Verdict
 from rotator.domain.inventory import Inventory
-from rotator.domain.keys import Key
+from rotator.domain.keys import Key, reaches
 from rotator.domain.plan import (
     Destroy,
     Disable,
@@ -225,7 +225,7 @@ def _bad_step(step: Step, world: _World) -> Iterable[tuple[str, str]]:
             yield from _bad_disabling(step, world)
         case Destroy():
             yield from _bad_end(step, world)
-        case Retire() if any(kid in (step.kid, None) for kid in world.signing.values()):
+        case Retire() if _may_be_asked(step.kid, world):
             yield "I1", f"a region may still sign with {step.kid[:8]}"
         case Generate() | Replicate() | WriteJwks() | RepairJwks() | Retire():
             pass
@@ -238,19 +238,26 @@ def _bad_orders(
 ) -> Iterable[tuple[str, str]]:
     if step.generation <= world.generations.get(step.region, -1):
         yield "I6", f"generation {step.generation} is not above what {step.region} carries"
-    yield from _unusable(step.kid, world)
+    yield from _unusable(step.kid, step.region, world)
 
 
 def _bad_alias(step: PointAlias, world: _World) -> Iterable[tuple[str, str]]:
     if world.signing.get(step.region) != step.kid:
         yield "T9b", f"{step.region}'s signing target does not name {step.kid[:8]}"
-    yield from _unusable(step.kid, world)
+    yield from _unusable(step.kid, step.region, world)
 
 
-def _unusable(kid: str, world: _World) -> Iterable[tuple[str, str]]:
-    key = world.key(kid)
+def _may_be_asked(kid: str, world: _World) -> bool:
+    """Whether some region's signing target or alias names the key, or nobody knows what it names."""
+    return kid in world.pointed.values() or any(k in (kid, None) for k in world.signing.values())
+
+
+def _unusable(kid: str, region: str, world: _World) -> Iterable[tuple[str, str]]:
+    key, setup = world.key(kid), world.inventory.setup.region(region)
     if key is None or not key.usable:
         yield "I2", f"{kid[:8]} has no usable private half"
+    elif setup and not reaches(key.handle, setup.aws_region):
+        yield "I2", f"signers in {region} cannot use {kid[:8]}"
 
 
 def _bad_switch(step: Switch, world: _World) -> Iterable[tuple[str, str]]:

@@ -71,6 +71,12 @@ MEMBERS = [
     ("a list for the file", "- version: 1\n", 1, "a mapping expected, not a list"),
     ("no kind", instead(JWKS_TWO, "{bucket: b}"), 11, "regions.two.jwks: needs a kind: file, s3"),
     (
+        "no kind of what may be null",
+        issuer("keys: {}"),
+        16,
+        "issuers.accounts.keys: needs a kind: kms, kms-wrapped, local",
+    ),
+    (
         "another kind",
         instead(JWKS_TWO, "{kind: gcs}"),
         11,

@@ -25,6 +25,7 @@ KEY = "arn:aws:kms:eu-central-1:111122223333:key/mrk-1"
 SIGNING = "arn:aws:s3:::acme-signing-eu-central-1/auth/accounts/signing.json"
 JWKS = "arn:aws:s3:::acme-jwks-eu-central-1/auth/accounts/jwks.json"
 STATE = "arn:aws:s3:::acme-state/rotator"
+CLOUDFRONT = "arn:aws:cloudfront::111122223333"
 HERE: Context = {"s3:ResourceAccount": "111122223333"}
 OURS: Context = {
     "aws:ResourceTag/rotator:issuer": "accounts",
@@ -81,7 +82,7 @@ def test_every_action_is_one_that_the_service_has():
     session = get_session()
     known = {
         action_of(service, operation)
-        for service in ("s3", "kms", "iam", "sts")
+        for service in ("s3", "kms", "iam", "sts", "cloudfront")
         for operation in session.get_service_model(service).operation_names
     }
     named = {
@@ -134,6 +135,11 @@ PLANNER = [
     ("s3:ListBucket", "arn:aws:s3:::acme-signing-eu-central-1", HERE, True),
     ("s3:ListBucket", "arn:aws:s3:::acme-state", {**HERE, "s3:prefix": "rotator/state/"}, True),
     ("s3:ListBucket", "arn:aws:s3:::acme-state", {**HERE, "s3:prefix": "wages/"}, False),
+    ("cloudfront:GetDistributionConfig", f"{CLOUDFRONT}:distribution/E1", {}, True),
+    ("cloudfront:GetCachePolicy", f"{CLOUDFRONT}:cache-policy/p1", {}, True),
+    ("cloudfront:GetDistributionConfig", "arn:aws:cloudfront::9:distribution/E1", {}, False),
+    ("cloudfront:UpdateDistribution", f"{CLOUDFRONT}:distribution/E1", {}, False),
+    ("cloudfront:CreateInvalidation", f"{CLOUDFRONT}:distribution/E1", {}, False),
     ("s3:ListBucketVersions", SIGNING.partition("/")[0], {**HERE, "s3:prefix": "auth/a"}, True),
     ("s3:ListBucketVersions", SIGNING.partition("/")[0], {**HERE, "s3:prefix": "wages/"}, False),
     ("s3:PutObject", f"{STATE}/evidence/accounts.json", HERE, True),

@@ -160,6 +160,12 @@ def test_cloudfront_goes_by_the_key_sets_own_cache_control(module):
     )
 
 
+def test_the_fragment_names_the_distributions_that_there_are(module):
+    (fragment,) = [b.body["rotator"] for b in module.of("locals") if "rotator" in b.body]
+    named = '{kind = "cloudfront", distribution = aws_cloudfront_distribution.edge[region].id}'
+    assert f'cdn = var.jwks_access == "cloudfront" ? {named} : null' in fragment["regions"]
+
+
 def test_the_provider_is_one_whose_resources_take_a_region(module):
     (terraform,) = module.of("terraform")
     (providers,) = terraform.body["required_providers"]

@@ -146,7 +146,8 @@ def answer(
     call: Call, status: int, body: bytes, headers: Mapping[str, str] | None = None
 ) -> AWSResponse:
     """An answer that no server gave."""
-    return AWSResponse(call.request.url, status, dict(headers or {}), _Raw(body))
+    fields: Any = headers or {}
+    return AWSResponse(call.request.url, status, fields, _Raw(body))
 
 
 def refusal(call: Call, status: int, code: str, message: str) -> AWSResponse:
@@ -174,7 +175,7 @@ def _call(service: str, region: str, request: AWSPreparedRequest) -> Call:
         listing = next((name for mark, name in LISTINGS.items() if mark in query), None)
         operation = listing or f"{request.method.title()}Object"
         return Call(service, operation, region, _document(path), path, request)
-    named: dict[str, str] = json.loads(request.body or b"{}")
+    named: dict[str, str] = json.loads(cast("bytes", request.body) or b"{}")
     target = request.headers["X-Amz-Target"]
     operation = (target.decode() if isinstance(target, bytes) else target).partition(".")[2]
     key = named.get("AliasName") or named.get("KeyId") or ""

@@ -16,10 +16,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import zip_longest
 from multiprocessing import get_context
-from typing import NoReturn
 
 import pytest
 
@@ -29,49 +28,22 @@ from rotator.app.world import World
 from rotator.aws import AwsAccess
 from rotator.ports import Lease
 from tests.adapters.states import DEAD
-from tests.e2e.aws_hooks import HookedClients, Points, passed_on
+from tests.e2e.aws_hooks import HookedClients, Points
 from tests.e2e.crashing_aws import apply_at_call
 from tests.e2e.failpoints import AFTER, BEFORE
+from tests.e2e.kms_life import FIRST, LIFE, MINUTE, TWO, KilledError, Life, Lives, Moment, die
 from tests.e2e.kms_onlooker import Onlooker, own_account
-from tests.e2e.place import REGIONS, Place
-from tests.fakes.clock import FakeClock
+from tests.e2e.place import Place
 from tests.servers.ministack import Ministack
-from tests.servers.s3 import S3Endpoint
 
 pytestmark = [pytest.mark.ministack, pytest.mark.slow]
 
-DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-TWO = REGIONS[:2]
 PROBE = ".conditional-write-probe"
-DISABLE, DESTROY = "eu-central-1 DisableKey key#1", "eu-central-1 ScheduleKeyDeletion key#1"
+QUIET = replace(FIRST, after=MINUTE)
+"""An apply that moves no key."""
 Kill = tuple[str, str]
 SERVER = get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.e2e.preloaded"])
-
-
-class KilledError(BaseException):
-    """No handler for errors may catch it, as none can catch SIGKILL."""
-
-
-def die() -> NoReturn:
-    raise KilledError
-
-
-@dataclass(frozen=True)
-class Moment:
-    """An apply that has something to do: when, and the phases that it ends with."""
-
-    name: str
-    after: timedelta
-    phases: tuple[str, ...]
-
-
-LIFE = (
-    Moment("the first keys", 0 * DAY, ("active", "published")),
-    Moment("a switch", 91 * DAY, ("retired", "active", "published")),
-    Moment("a disabled key", 9 * DAY, ("retired", "active", "published")),
-    Moment("a removal", 24 * DAY, ("removed", "active", "published")),
-)
 
 
 class GhostState(SqliteState):
@@ -82,81 +54,48 @@ class GhostState(SqliteState):
 
 
 @dataclass
-class Scene:
-    """One account; places in it one after the other, of two regions, with clients that can be told to die."""
+class Killed:
+    """The process of one run of a life, which dies at a call."""
 
-    store: S3Endpoint
-    make: Callable[..., Place]
-    clients: HookedClients
-    lives: int = 0
+    life: Life
 
-    def new_life(self, *, state: str = "sqlite") -> Life:
-        self.lives += 1
-        place = self.make(self.store, name=f"life-{self.lives}", passes_required=1)
-        place.clients, place.clock = self.clients, FakeClock()
-        for region in REGIONS[len(TWO) :]:
-            del place.config["regions"][region]
-        if state == "sqlite":
-            place.config["state"] = {"kind": "sqlite", "path": ".rotator/state.db"}
-        place.write_config()
-        return Life(place, self.clients, Onlooker(place, self.store))
-
-
-@dataclass
-class Life:
-    place: Place
-    clients: HookedClients
-    onlooker: Onlooker
-
-    @property
-    def clock(self) -> FakeClock:
-        assert isinstance(self.place.clock, FakeClock)
-        return self.place.clock
-
-    def undisturbed(self, moment: Moment) -> Points:
-        """The apply of a moment; the calls that it made."""
-        self.clock.advance(moment.after)
-        points = self.clients.around = Points(die)
-        self.place.ok("apply", "--yes")
-        self.clients.around = passed_on
-        self.onlooker.is_settled(moment.phases, self.clock.now(), moment.name)
-        return points
-
-    def killed(self, moment: Moment, kill: Kill) -> None:
+    def at(self, moment: Moment, kill: Kill) -> None:
         """The apply of a moment, killed, and one ordinary run a minute later."""
-        self.clock.advance(moment.after)
+        place, clock = self.life.place, self.life.clock
+        clock.advance(moment.after)
         point, when = kill
-        words = f"{moment.name}, killed {when} {point}"
-        self.crash(point, when)
-        self.onlooker.everything_verifies(self.clock.now(), words)
-        self.clock.advance(MINUTE)
-        applied = self.place.run("apply", "--yes")
-        assert applied.code == 0, (words, applied)
-        self.onlooker.is_settled(moment.phases, self.clock.now(), words)
-
-    def crash(self, point: str, when: str) -> None:
-        points = self.clients.around = Points(die, point, when)
-        self.place.wiring = self.ghost
+        points = Points(die, point, when)
+        place.wiring = self.ghost
         with pytest.raises(KilledError):
-            self.place.run("apply", "--yes")
+            self.life.apply(points)
         assert point in points.passed
-        self.clients.around, self.place.wiring = passed_on, None
+        place.wiring = None
+        self.life.goes_on(moment, f"{moment.name}, killed {when} {point}")
 
     def ghost(self, world: World) -> World:
         """The same world as a process sees it that is gone afterwards."""
-        spec, clock = self.place.config["state"], self.place.clock
+        spec, clock = self.life.place.config["state"], self.life.clock
         if spec["kind"] == "sqlite":
-            return replace(world, state=GhostState(self.place.state_file, clock, DEAD))
+            return replace(world, state=GhostState(self.life.place.state_file, clock, DEAD))
         access = AwsAccess(
             spec["aws"]["region"], profile="tests", endpoint=spec["aws"]["endpoints"]["s3"]
         )
-        state = S3State(self.clients, access, spec["bucket"], spec["prefix"], clock, DEAD)
+        state = S3State(self.life.clients, access, spec["bucket"], spec["prefix"], clock, DEAD)
         return replace(world, state=state)
 
 
 @pytest.fixture
-def scene(kms_place: Callable[..., Place], ministack_server: Ministack) -> Scene:
-    return Scene(own_account(ministack_server.endpoint), kms_place, HookedClients())
+def lives(kms_place: Callable[..., Place], ministack_server: Ministack) -> Lives:
+    return Lives(own_account(ministack_server.endpoint), kms_place, HookedClients())
+
+
+def points_of(life: Life, moment: Moment) -> Points:
+    """The calls of an undisturbed apply."""
+    points = Points(die)
+    life.clock.advance(moment.after)
+    assert life.apply(points).code == 0
+    life.onlooker.is_settled(moment.phases, life.clock.now(), moment.name)
+    return points
 
 
 def kills_of(points: Points, seen: set[str]) -> Iterator[Kill]:
@@ -173,18 +112,18 @@ def kills_of(points: Points, seen: set[str]) -> Iterator[Kill]:
         seen.add(kind)
 
 
-def test_killed_anywhere_in_a_life(scene: Scene) -> None:
-    rehearsal, seen = scene.new_life(), set[str]()
-    kills = [list(kills_of(rehearsal.undisturbed(moment), seen)) for moment in LIFE]
+def test_killed_anywhere_in_a_life(lives: Lives) -> None:
+    rehearsal, seen = lives.begin(), set[str]()
+    kills = [list(kills_of(points_of(rehearsal, moment), seen)) for moment in LIFE]
     the_calls_are_what_they_should_be(kills)
     for each in zip_longest(*kills):
-        life = scene.new_life()
+        life = lives.begin()
         last = max(n for n, kill in enumerate(each) if kill)
         for moment, kill in zip(LIFE[: last + 1], each, strict=False):
             if kill:
-                life.killed(moment, kill)
+                Killed(life).at(moment, kill)
             else:
-                life.undisturbed(moment)
+                life.lives(moment)
 
 
 def the_calls_are_what_they_should_be(kills: Sequence[Sequence[Kill]]) -> None:
@@ -203,35 +142,35 @@ def the_calls_are_what_they_should_be(kills: Sequence[Sequence[Kill]]) -> None:
             assert (f"{region} PutObject {document}#1", AFTER) in kills[0]
 
 
-def test_killed_anywhere_in_the_state_of_a_team(scene: Scene) -> None:
+def test_killed_anywhere_in_the_state_of_a_team(lives: Lives) -> None:
     """The state is in a bucket too: each write of its lease, log, state and evidence while signing targets change."""
-    life = scene.new_life(state="s3")
-    life.undisturbed(LIFE[0])
-    kills = [(point, when) for point in new_orders(life, 0).changes for when in (BEFORE, AFTER)]
-    kinds = {point.split()[2].partition("#")[0] for point, _ in kills}
+    life = lives.begin(state="s3")
+    life.lives(FIRST)
+    new_orders(life, 0)
+    points = points_of(life, QUIET)
+    kinds = {point.split()[2].partition("#")[0] for point in points.changes}
     assert kinds == {"lease.json", "log", "state", "evidence", "signing.json"}
+    kills = [(point, when) for point in points.changes for when in (BEFORE, AFTER)]
     for number, kill in enumerate(kills, 1):
-        new_orders(life, number, kill)
+        new_orders(life, number)
+        Killed(life).at(QUIET, kill)
+        told = [json.loads(life.place.signing(name) or b"{}") for name in TWO]
+        assert len({orders["generation"] for orders in told}) == 1, kill
+        assert told[0]["max_token_lifetime_s"] == (700 + number) * 3600, kill
     life.place.ok("audit", "--verify")
 
 
-def new_orders(life: Life, number: int, kill: Kill | None = None) -> Points:
-    """Every region's signing target must say something else; the calls of that apply unless it is killed."""
+def new_orders(life: Life, number: int) -> None:
+    """Every region's signing target must say something else."""
     life.place.policy(refresh_token_lifetime=f"{700 + number}h")
-    nothing_moves = replace(LIFE[0], after=MINUTE)
-    if kill is None:
-        return life.undisturbed(nothing_moves)
-    life.killed(nothing_moves, kill)
-    told = [json.loads(life.place.signing(name) or b"{}") for name in TWO]
-    assert told[0]["generation"] == told[1]["generation"], kill
-    return Points(die)
 
 
 # ------------------------------------------------------------------------------------ whole processes
 
+ENDINGS = "eu-central-1 DisableKey key#1", "eu-central-1 ScheduleKeyDeletion key#1"
 PROCESS_KILLS: Sequence[Sequence[str]] = (
     ("us-east-1 CreateKey keys#2", "us-east-1 CreateKey keys#1"),
-    ("us-east-1 TagResource key#1", "eu-central-1 UpdateAlias alias#1", DISABLE, DESTROY),
+    ("us-east-1 TagResource key#1", "eu-central-1 UpdateAlias alias#1", *ENDINGS),
     ("us-east-1 ReplicateKey key#3", "us-east-1 ReplicateKey key#1"),
     ("ap-northeast-1 CreateAlias alias#1",),
 )

@@ -139,7 +139,13 @@ def test_a_key_is_only_held_with_its_own_material(jwk: Jwk, extra: dict[str, Any
 
 
 SIGNERS = st.fixed_dictionaries(
-    {"kid": WORDS, "alg": WORDS, "key": st.dictionaries(WORDS, WORDS, max_size=3)}
+    {
+        "kid": WORDS,
+        "alg": WORDS,
+        "key": st.dictionaries(
+            WORDS, WORDS | st.dictionaries(WORDS, WORDS, max_size=3), max_size=3
+        ),
+    }
 )
 DOCUMENT = st.fixed_dictionaries(
     {

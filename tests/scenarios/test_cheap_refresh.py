@@ -35,7 +35,7 @@ def plan(fleet: Fleet) -> Plan:
 
 
 def steps(plan_: Plan) -> list[tuple[str, str, str]]:
-    return [(p.issuer, s.kind, s.region) for p in plan_.issuers for s in p.steps]  # type: ignore[union-attr]
+    return [(p.issuer, s.kind, s.region) for p in plan_.issuers for s in p.steps]
 
 
 def test_what_is_as_rotator_left_it_is_not_read():
@@ -175,7 +175,7 @@ class TestAliases:
         del kms.aliases[AP, ALIAS]
         before = self.asked(world)
         plan_ = self.plan(world, catalogues).issuers[0]
-        assert [(step.kind, step.region) for step in plan_.steps] == [  # type: ignore[union-attr]
+        assert [(step.kind, step.region) for step in plan_.steps] == [
             ("point_alias", EU),
             ("point_alias", AP),
         ]

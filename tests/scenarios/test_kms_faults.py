@@ -122,7 +122,7 @@ class TestARegionsKmsIsDown:
 
         def goes_down_after(_: Plan) -> None:
             handle = world.key(1).handle
-            kms.aliases[EU, world.aliases[EU].name] = handle.arns[EU]  # type: ignore[union-attr]
+            kms.aliases[EU, world.aliases[EU].name] = handle.arns[EU]
             kms.down.add(EU)
 
         assert apply(world.world(), on_plan=goes_down_after).failed
@@ -168,7 +168,7 @@ class TestTheAnswerOfCreateKey:
             world.apply()
         assert world.phases() == ["retired", "active", "published"]
         assert len(kms.keys) == 3
-        assert {arn for key in world.remembered().keys for arn in key.handle.arns.values()} == {  # type: ignore[union-attr]
+        assert {arn for key in world.remembered().keys for arn in key.handle.arns.values()} == {
             f"arn:aws:kms:{region}:111122223333:key/{ident}"
             for ident, key in kms.keys.items()
             for region in key.states

@@ -1,5 +1,6 @@
 """The life of keys that KMS keeps: replicas before publication, aliases after `signing.json`, disabled before destroyed."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -457,6 +458,18 @@ class TestALostState:
         world.runs(days=100, every=10 * DAY)
         assert world.phases()[-2:] == ["active", "published"]
 
+    def test_while_kms_cannot_say_which_keys_there_are_nothing_is_changed(self):
+        world, kms = rotated(days=92)
+        self.lose(world)
+        before = {name: dict(region.documents) for name, region in world.regions.items()}
+        kms.down = {US}
+        world.apply()
+        assert {name: region.documents for name, region in world.regions.items()} == before
+        assert any("KMS in us-east-1" in words for words in world.reporter.warnings)
+        kms.down = set()
+        assert not world.apply().failed
+        assert world.phases()[:2] == ["retired", "active"]
+
     def test_keys_of_another_rotator_are_not_taken_for_ours(self):
         """Two rotators share an account, and an issuer's name: what no region of ours shows is theirs."""
         kms = MemoryKms()
@@ -464,7 +477,7 @@ class TestALostState:
         ours = Regions(kms=kms)
         theirs.apply()
         ours.apply()
-        strangers = {f"mrk-theirs-{n}": key for n, key in enumerate(theirs.kms.keys.values())}  # type: ignore[union-attr]
+        strangers = {f"mrk-theirs-{n}": key for n, key in enumerate(theirs.kms.keys.values())}
         kms.keys.update(strangers)
         self.lose(ours)
         assert not ours.apply().failed
@@ -486,4 +499,20 @@ def test_a_signing_target_that_is_refused_leaves_the_alias_where_it_is():
     assert [world.pointed(name) for name in NAMES] == [new.kid, old.kid, new.kid]
     assert world.phases() == ["active", "published"]
     world.apply()
+    assert world.phases() == ["retired", "active", "published"]
+
+
+def test_a_state_that_an_older_version_saved_goes_on():
+    """Its keys lie in files, and it knows neither aliases nor keys that nobody heard of."""
+    world = Regions()
+    world.apply()
+    state = json.loads(world.state._states["accounts"])
+    assert state.pop("unanswered") == []
+    for record in state["regions"].values():
+        assert record.pop("alias_arn") is None
+    world.state._states["accounts"] = json.dumps(state)
+    assert not world.apply().results
+    assert not world.plan().findings
+    world.clock.advance(90 * DAY)
+    assert not world.apply().failed
     assert world.phases() == ["retired", "active", "published"]

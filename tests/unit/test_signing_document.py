@@ -52,6 +52,28 @@ def test_what_was_written_is_read_back(document: SigningDocument) -> None:
     assert parse_signing(render_signing(document)) == document
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        {
+            "kind": "kms",
+            "key_id": "arn:aws:kms:eu-central-1:111122223333:key/mrk-1",
+            "region": "eu-central-1",
+        },
+        {
+            "kind": "kms-wrapped",
+            "ciphertext": "AQIDAHg=",
+            "context": {"issuer": "accounts", "generation": "7"},
+        },
+        {"kind": "kms-wrapped", "ciphertext": "", "context": {}},
+    ],
+)
+def test_keys_that_kms_keeps_or_wrapped(key: dict[str, Any]) -> None:
+    document = replace(FULL, active=Signer("kid-2", "ES256", key))
+    assert json.loads(render_signing(document))["active"]["key"] == key
+    assert parse_signing(render_signing(document)) == document
+
+
 def test_members_of_a_later_format_are_ignored() -> None:
     assert parse_signing(changed(comment="hello")) == FULL
 
@@ -109,6 +131,9 @@ def test_every_member_is_needed(name: str) -> None:
         changed(active={"kid": "k", "alg": "ES256", "key": [1]}),
         changed(active={"kid": "k", "alg": "ES256", "key": "text"}),
         changed(active={"kid": "k", "alg": "ES256", "key": {"kind": 1}}),
+        changed(active={"kid": "k", "alg": "ES256", "key": {"context": {"issuer": 1}}}),
+        changed(active={"kid": "k", "alg": "ES256", "key": {"context": {"issuer": {}}}}),
+        changed(active={"kid": "k", "alg": "ES256", "key": {"context": ["issuer"]}}),
         changed(active={"kid": "\ud800", "alg": "ES256", "key": {}}),
         changed(standby=7),
         changed(revoked="kid-1"),

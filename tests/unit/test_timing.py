@@ -14,9 +14,11 @@ from rotator.domain.evidence import (
     fold_staleness,
 )
 from rotator.domain.jwk import Algorithm, Jwk, OkpPublic
-from rotator.domain.keys import Key, LocalHandle, Moments
+from rotator.domain.keys import Key, KmsHandle, LocalHandle, Moments, WrappedHandle
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup, Special, Verifier
 from rotator.domain.timing import (
+    LATE_WRITE,
+    disable_delay,
     lead,
     removal_delay,
     slowest_verifier,
@@ -90,6 +92,35 @@ def test_a_month_after_it_is_switched_away():
 def test_a_key_that_still_signs_counts_the_policy_too(moments, days):
     longer = Policy(refresh_token_lifetime=60 * DAY)
     assert removal_delay(longer, key(**moments)).numbers()["token_lifetime_s"] == days * 86400
+
+
+MRK = KmsHandle("us-east-1", {"us-east-1": "arn:aws:kms:us-east-1:1:key/mrk-1"})
+
+
+@pytest.mark.parametrize(
+    ("handle", "allowed", "counted"),
+    [
+        (LocalHandle("x"), 10 * MINUTE, 10 * MINUTE),
+        (LocalHandle("x"), MINUTE, MINUTE),
+        (MRK, 10 * MINUTE, 10 * MINUTE),
+        (MRK, MINUTE, 5 * MINUTE),
+        (WrappedHandle("AAAA", {}), MINUTE, MINUTE),
+    ],
+)
+def test_signers_through_an_alias_go_on_for_five_minutes_at_least(handle, allowed, counted):
+    held = replace(key(retired_at=NOW), handle=handle, max_signer_stop=allowed)
+    delay = disable_delay(held, 7 * DAY)
+    assert delay.numbers()["signer_stop_s"] == counted.total_seconds()
+    assert delay.total == counted + 7 * DAY + LATE_WRITE
+    signing = replace(key(), handle=handle, max_signer_stop=allowed)
+    policy = Policy(signer_stop=allowed)
+    assert removal_delay(policy, signing).numbers()["signer_stop_s"] == counted.total_seconds()
+
+
+def test_what_a_private_half_waits_for_is_said_in_words():
+    assert disable_delay(key(retired_at=NOW), 7 * DAY).explain() == (
+        "24 h signers + 7 d rollback + 5 m late writes"
+    )
 
 
 def test_the_issuers_own_url_counts_as_the_worst_region():

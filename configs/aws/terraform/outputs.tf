@@ -68,6 +68,7 @@ locals {
         aws     = local.access[region]
         jwks    = { kind = "s3", bucket = aws_s3_bucket.this["jwks-${region}"].bucket, key = "${var.document_prefix}{issuer}/jwks.json", cache_control = "public, max-age=${var.edge_ttl}" }
         signing = { kind = "s3", bucket = aws_s3_bucket.this["signing-${region}"].bucket, key = "${var.document_prefix}{issuer}/signing.json" }
+        cdn     = var.jwks_access == "cloudfront" ? { kind = "cloudfront", distribution = aws_cloudfront_distribution.edge[region].id } : null
         checks  = [for host in try([local.hosts[region]], []) : { kind = "http", url = "https://${host}/${var.document_prefix}{issuer}/jwks.json" }]
       }
     }

@@ -42,7 +42,8 @@ def _rows(result: StepResult) -> list[list[Cell]]:
         return [row]
     why = result.error.detail.replace("\n", "; ")
     said = f"{result.error.message}{': ' if why else ''}{why}"
-    return [row, ["", "", "", line(say(result.error.code, Style.BAD), f"  {said}")]]
+    error = line(say(result.error.code, Style.BAD), f"  {said}")
+    return [row, ["", "", "", error], ["", "", "", say(f"→ {result.error.hint}", Style.PAST)]]
 
 
 def _outcome(report: ApplyReport) -> Block:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rotator.app.catching_up import catch_up
-from rotator.app.execute import Run, execute, record_settled, recover
+from rotator.app.execute import execute, record_settled, recover
 from rotator.app.gather import gather, load_state
 from rotator.app.listing import listing_of
 from rotator.app.looking import side_by_side
 from rotator.app.plan import make_plan, plan_of
 from rotator.app.reports import ApplyReport, StepResult
+from rotator.app.run import Run
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.inventory import Inventory, JwksRead, SigningRead, Unavailable
 from rotator.domain.plan import IssuerPlan, JwksStep, Plan, SigningStep, Step

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from rotator.app.execute import Run, save, staged_key
 from rotator.app.gather import gather, keep_evidence
 from rotator.app.journal import moment_lines
+from rotator.app.run import Run, save, staged_key
 from rotator.domain.evidence import Evidence
 from rotator.domain.jwk import Algorithm, EcPublic, OkpPublic, PublicKey, RsaPublic, thumbprint
 from rotator.domain.keys import Key, LocalHandle, wrapped_handle

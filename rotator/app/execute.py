@@ -7,23 +7,16 @@ only new keys still go to the other regions (going into an uncertain state needs
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import assert_never
+from dataclasses import replace
 
+from rotator.app.effects import effect_of, found_of
 from rotator.app.gather import fold_views, keep_evidence, with_lineage
 from rotator.app.journal import Outcome, begin, finish, lines, moment_lines
-from rotator.app.looking import read_view, side_by_side
+from rotator.app.looking import side_by_side
 from rotator.app.reports import StepResult
-from rotator.app.world import IssuerWorld, World
-from rotator.app.writing import body_of, expected_etag, point, write
+from rotator.app.run import Run, save
 from rotator.domain.evidence import end_runs
-from rotator.domain.inventory import Inventory, JwksRead, RegionView
-from rotator.domain.jwk import Algorithm, Jwk, thumbprint
-from rotator.domain.keys import Key, KmsHandle, Moments
-from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import (
-    Destroy,
-    Disable,
     Generate,
     IssuerPlan,
     JwksStep,
@@ -31,32 +24,10 @@ from rotator.domain.plan import (
     RegionStep,
     RepairJwks,
     Replicate,
-    Retire,
-    SigningStep,
     Step,
     WriteJwks,
 )
-from rotator.domain.state import Intent, IssuerState
-from rotator.errors import (
-    InternalError,
-    KeyStoreError,
-    KeyStoreUnsure,
-    RotatorError,
-    TargetConflict,
-)
 from rotator.planning.settle import settle
-from rotator.ports import AuditEntry, Generated, KeyControl, KeyName, Lease
-
-
-@dataclass(slots=True)
-class Run:
-    """One issuer's run under a lease: its inventory as of the last read, and the kids bound to refs."""
-
-    world: World
-    issuer: IssuerWorld
-    lease: Lease
-    inventory: Inventory
-    bound: dict[str, str] = field(default_factory=dict)
 
 
 def execute(run: Run, plan: IssuerPlan) -> list[StepResult]:
@@ -104,7 +75,7 @@ def recover(run: Run) -> None:
     """
     state = run.inventory.state
     for intent in (*state.unanswered, *((state.intent,) if state.intent else ())):
-        outcomes = [_found(run, step, intent) for step in intent.steps]
+        outcomes = [found_of(run, step, intent) for step in intent.steps]
         kept = tuple(old for old in run.inventory.state.unanswered if old.id != intent.id)
         reopened = replace(run.inventory.state, intent=intent, unanswered=kept)
         run.inventory = replace(run.inventory, state=reopened)
@@ -119,16 +90,6 @@ def record_settled(run: Run) -> None:
         save(run, state, moment_lines(run.inventory.state, state, now))
 
 
-def staged_key(run: Run, generation: int, algorithm: Algorithm, made: Generated) -> Key:
-    """The record of a key that the store holds under a generation."""
-    return Key(
-        jwk=Jwk(thumbprint(made.public), algorithm, made.public),
-        generation=generation,
-        handle=made.handle,
-        moments=Moments(staged_at=run.world.clock.now()),
-    )
-
-
 def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
     now, state = run.world.clock.now(), run.inventory.state
     run.world.state.renew(run.lease, run.world.lease_term)
@@ -138,108 +99,9 @@ def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
     save(run, opened, entries)
     for step in steps:
         run.world.reporter.progress(f"{run.issuer.name}: {step.kind} {_place(step) or ''}".rstrip())
-    outcomes = side_by_side(lambda step: _effect(run, step), steps)
+    outcomes = side_by_side(lambda step: effect_of(run, step), steps)
     _record(run, steps, outcomes, "done")
     return [_result(run, step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
-
-
-def _effect(run: Run, step: Step) -> Outcome:
-    """One effect; its error is part of the outcome, so that its neighbours are not held up."""
-    try:
-        return _carry_out(run, step)
-    except RotatorError as error:
-        return Outcome(error=error)
-
-
-def _carry_out(run: Run, step: Step) -> Outcome:
-    if isinstance(step, JwksStep | SigningStep):
-        return Outcome(view=_write(run, step))
-    match step:
-        case Generate():
-            return _generated(run, step)
-        case Replicate():
-            region = _aws_region(run, step.region) or ""
-            return Outcome(arn=_control(run).replicate(_key(run, step.kid).handle, region))
-        case PointAlias():
-            return Outcome(view=_pointed(run, step))
-        case Retire():
-            return _retired(run, step)
-        case Disable():
-            _control(run).disable(_key(run, step.kid).handle)
-            return Outcome()
-        case Destroy():
-            run.issuer.keys.destroy(_key(run, step.kid).handle)
-            return Outcome()
-        case _:
-            assert_never(step)
-
-
-def _generated(run: Run, step: Generate) -> Outcome:
-    intent = run.inventory.state.intent
-    if intent is None:
-        raise InternalError("a key is asked for without an intent")
-    algorithm, bits = Algorithm(step.algorithm), run.issuer.setup.policy.rsa_bits
-    made = run.issuer.keys.generate(_name(run, step, intent), algorithm, bits)
-    return Outcome(key=staged_key(run, step.generation, algorithm, made))
-
-
-def _name(run: Run, step: Generate, intent: Intent) -> KeyName:
-    """What the key of a step is asked for under, and found again."""
-    lineage = run.inventory.state.lineage
-    return KeyName(run.issuer.name, step.generation, lineage, intent.id, intent.opened_at)
-
-
-def _key(run: Run, kid: str) -> Key:
-    key = run.inventory.state.key(kid)
-    if key is None:
-        raise InternalError(f"the state has no key {kid}")
-    return key
-
-
-def _control(run: Run) -> KeyControl:
-    if run.issuer.control is None:
-        raise InternalError("only KMS keys are replicated and disabled")
-    return run.issuer.control
-
-
-def _aws_region(run: Run, region: str) -> str | None:
-    setup = run.issuer.setup.region(region)
-    return setup.aws_region if setup else None
-
-
-def _pointed(run: Run, step: PointAlias) -> RegionView:
-    """The region once its alias points at the region's own key."""
-    handle, ports = _key(run, step.kid).handle, run.issuer.regions[step.region]
-    region = _aws_region(run, step.region)
-    arn = handle.arn_in(region) if isinstance(handle, KmsHandle) else None
-    if ports.alias is None or arn is None:
-        raise InternalError(f"{step.region} has no alias to point at {step.kid}")
-    run.issuer.keys.prove(handle, region)
-    point(ports.alias, arn, run.world.clock)
-    return read_view(ports)
-
-
-def _write(run: Run, step: JwksStep | SigningStep) -> RegionView:
-    ports = run.issuer.regions[step.region]
-    if isinstance(step, SigningStep):
-        run.issuer.keys.prove(_key(run, step.kid).handle, _aws_region(run, step.region))
-    record, setup = run.inventory.state.record(step.region), run.issuer.setup.region(step.region)
-    known = record.proven and setup is not None and record.jwks_location == setup.jwks_location
-    if isinstance(step, JwksStep) and not known:
-        ports.jwks.prove_conditional_writes()
-        ports.signing.prove_conditional_writes()
-    body = body_of(run.inventory, step, run.world.clock.now())
-    return write(ports, step, body, expected_etag(run.inventory, step))
-
-
-def _retired(run: Run, step: Retire) -> Outcome:
-    """The stage before has settled the switch; here it must show."""
-    key = run.inventory.state.key(step.kid)
-    if key and phase(key) is Phase.RETIRED:
-        return Outcome()
-    return Outcome(
-        error=TargetConflict(f"not every region confirms that {step.kid[:8]} is switched away")
-    )
 
 
 def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) -> None:
@@ -267,45 +129,6 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
     for step, outcome in pairs:
         if isinstance(step, Generate) and outcome.key:
             run.bound[step.ref] = outcome.key.kid
-
-
-def _found(run: Run, step: Step, intent: Intent) -> Outcome:
-    """What an interrupted step left behind; an error where nothing did."""
-    if isinstance(step, Generate):
-        try:
-            made = run.issuer.keys.find(_name(run, step, intent))
-        except KeyStoreError as error:
-            unsure = KeyStoreUnsure(f"{step.ref} cannot be looked for", detail=error.message)
-            return Outcome(error=unsure)
-        if made:
-            return Outcome(key=staged_key(run, step.generation, Algorithm(step.algorithm), made))
-    elif isinstance(step, JwksStep):
-        view = run.inventory.views.get(step.region)
-        if view and isinstance(view.jwks, JwksRead) and _is_body(run, step, view.jwks.body):
-            return Outcome(view=view)
-    elif isinstance(step, SigningStep):
-        view = run.inventory.views.get(step.region)
-        document = view.signing_document() if view else None
-        if document and (document.generation, document.active.kid) == (step.generation, step.kid):
-            return Outcome(view=view)
-    elif isinstance(step, PointAlias):
-        view = run.inventory.views.get(step.region)
-        if view and view.signs_only_with(_key(run, step.kid)):
-            return Outcome(view=view)
-    return Outcome(error=TargetConflict("interrupted before it took effect"))
-
-
-def _is_body(run: Run, step: JwksStep, body: bytes) -> bool:
-    try:
-        return body_of(run.inventory, step, run.world.clock.now()) == body
-    except TargetConflict:
-        return False
-
-
-def save(run: Run, state: IssuerState, entries: list[AuditEntry]) -> None:
-    """Save the state with its log lines, and go on from what was saved."""
-    saved = run.world.state.save(run.lease, with_lineage(state), entries)
-    run.inventory = replace(run.inventory, state=saved)
 
 
 def _result(run: Run, step: Step, outcome: Outcome) -> StepResult:

@@ -96,8 +96,8 @@ class RegionView:
     def signs_only_with(self, key: Key) -> bool:
         """Whether signing target and alias both name the key (design T3)."""
         handle = key.handle
-        if self.alias is not None and (
-            not isinstance(handle, KmsHandle) or self.alias_arn() not in handle.arns.values()
+        if self.alias is not None and not (
+            isinstance(handle, KmsHandle) and handle.owns(self.alias_arn() or "")
         ):
             return False
         return self.signing_kid() == key.kid

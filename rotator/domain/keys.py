@@ -53,6 +53,10 @@ class KmsHandle:
         """Its ARN in a region, None where it is not ready to sign."""
         return self.arns.get(aws_region) if aws_region else None
 
+    def owns(self, arn: str) -> bool:
+        """Whether an ARN is this key's in some region, also in one that is not known: replicas share account and key id."""
+        return _regionless(arn) in map(_regionless, self.arns.values())
+
     def with_replica(self, region: str, arn: str) -> "KmsHandle":
         """The handle with one more region."""
         return KmsHandle(self.primary, {**self.arns, region: arn})
@@ -75,6 +79,11 @@ SignerKey = Mapping[str, str | Mapping[str, str]]
 
 KMS_SIGNER_STOP = timedelta(minutes=5)
 """D_sign is at least this through a KMS alias, which becomes consistent late (design §4)."""
+
+
+def _regionless(arn: str) -> str:
+    """Account and key id of `arn:aws:kms:REGION:ACCOUNT:key/ID`."""
+    return arn.split(":", 4)[-1]
 
 
 def reaches(handle: KeyHandle, aws_region: str | None) -> bool:

@@ -101,11 +101,7 @@ class IssuerState:
     def key_of_arn(self, arn: str) -> Key | None:
         """The key that a KMS ARN belongs to, in whichever region."""
         return next(
-            (
-                k
-                for k in self.keys
-                if isinstance(k.handle, KmsHandle) and arn in k.handle.arns.values()
-            ),
+            (k for k in self.keys if isinstance(k.handle, KmsHandle) and k.handle.owns(arn)),
             None,
         )
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tests.servers.ministack import ministack
 COUNT, NEAREST, FARTHEST = 30, 0.1, 0.2
 ROUNDS = 7
 BUCKET, BODY = "fan-out", b"x" * 4096
+STATES = ("sqlite", "s3")
 
 
 def main() -> None:
@@ -107,12 +109,12 @@ def rotate(folder: Path, urls: Sequence[str]) -> None:
     all_regions = dict(zip(names, urls, strict=False))
     # The three of the small setup are the nearest, one in the middle, and the farthest.
     some = dict(zip(REGIONS, (urls[0], urls[COUNT // 2], urls[-1]), strict=True))
-    for state in ("sqlite", "s3"):
+    for state in STATES:
         many, few = (
             life(folder / f"{state}-many", state, all_regions),
             life(folder / f"{state}-few", state, some),
         )
-        bare = best(lambda calls=many.calls: replay(calls))
+        bare = best(partial(replay, many.calls))
         print(f"keys in KMS, state in {state}")
         print(
             f"  first apply, {COUNT} regions beside 3: {many.applied / few.applied:.2f} × ({many.applied:.1f} s)"
@@ -149,6 +151,8 @@ def replay(calls: Sequence[Call]) -> None:
 
     def send(call: Call) -> None:
         sent = call.sent
+        if hasattr(sent.body, "seek"):
+            sent.body.seek(0)
         http.request(sent.method, sent.url, body=sent.body, headers=dict(sent.headers))
 
     for together in waves(calls):
@@ -173,7 +177,9 @@ def waves(calls: Sequence[Call]) -> Iterator[list[Call]]:
 def plain_client() -> urllib3.PoolManager:
     """A client that knows no AWS."""
     trusted = ssl.create_default_context(cafile=os.environ["AWS_CA_BUNDLE"])
-    return urllib3.PoolManager(ssl_context=trusted, num_pools=2 * COUNT, maxsize=8, retries=False)
+    return urllib3.PoolManager(
+        ssl_context=trusted, num_pools=2 * COUNT, maxsize=8, retries=False, timeout=30
+    )
 
 
 def best(work: Callable[[], object]) -> float:

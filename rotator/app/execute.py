@@ -74,7 +74,7 @@ def recover(run: Run) -> None:
     A key whose making stays unknown keeps its intent for the next run.
     """
     state = run.inventory.state
-    for intent in (*state.unanswered, *((state.intent,) if state.intent else ())):
+    for intent in (*((state.intent,) if state.intent else ()), *state.unanswered):
         outcomes = [found_of(run, step, intent) for step in intent.steps]
         kept = tuple(old for old in run.inventory.state.unanswered if old.id != intent.id)
         reopened = replace(run.inventory.state, intent=intent, unanswered=kept)

@@ -1,12 +1,14 @@
 """Rules that end a private half: disabled once nobody would roll back to it, destroyed once its tokens are dead (design T5)."""
 
+from datetime import timedelta
+
 from rotator.domain.inventory import Absent
 from rotator.domain.keys import Key, WrappedHandle
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Destroy, Disable, Gate, Reason, Wait
 from rotator.domain.timing import disable_delay
 from rotator.planning.draft import Draft
-from rotator.planning.removals import last_switch_away, removal_of
+from rotator.planning.removals import last_switch_away, removal_of, unread_signing
 from rotator.planning.situation import Situation
 
 _GONE_FROM_SIGNING = (Phase.RETIRED, Phase.REMOVED)
@@ -19,28 +21,37 @@ def disable(situation: Situation, draft: Draft) -> None:
         over = key.moments.disabled_at or key.moments.destroyed_at
         if window is None or over or phase(key) not in _GONE_FROM_SIGNING or not key.ever_signed:
             continue
-        delay = disable_delay(key, window)
-        away = last_switch_away(situation, key)
-        opens = away + delay.total if away else None
-        if opens is None or opens > situation.now:
-            words = f"a rollback could still need it: {delay.explain()} after it was switched away"
-            numbers = dict(delay.numbers())
-            gate, code = Gate.TIME, Reason.ROLLBACK_POSSIBLE
-            draft.wait(
-                Wait("disable", gate, code, words, kid=key.kid, until=opens, numbers=numbers)
+        wait = _not_disabled_yet(situation, key, window)
+        if wait:
+            draft.wait(wait)
+            continue
+        draft.add(
+            Disable(
+                n=0,
+                kid=key.kid,
+                reason="nobody signs with it and the time to roll back to it is over",
+                reason_code=Reason.ROLLBACK_OVER,
+                not_before=situation.now,
             )
-        elif situation.held:
-            draft.wait(Wait("disable", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid))
-        else:
-            draft.add(
-                Disable(
-                    n=0,
-                    kid=key.kid,
-                    reason="nobody signs with it and the time to roll back to it is over",
-                    reason_code=Reason.ROLLBACK_OVER,
-                    not_before=situation.now,
-                )
-            )
+        )
+
+
+def _not_disabled_yet(situation: Situation, key: Key, window: timedelta) -> Wait | None:
+    """Why a private half that signs no more stays enabled for now: time, a region nobody could read, a hold."""
+    delay, away = disable_delay(key, window), last_switch_away(situation, key)
+    opens = away + delay.total if away else None
+    if opens is None or opens > situation.now:
+        words = f"a rollback could still need it: {delay.explain()} after it was switched away"
+        numbers, code = dict(delay.numbers()), Reason.ROLLBACK_POSSIBLE
+        return Wait("disable", Gate.TIME, code, words, kid=key.kid, until=opens, numbers=numbers)
+    unread = unread_signing(situation)
+    if unread:
+        words = f"{unread}'s signers could not be looked at, so they may still need the key"
+        code, gate = Reason.REGION_UNREACHABLE, Gate.EVIDENCE
+        return Wait("disable", gate, code, words, kid=key.kid, region=unread, blocked=True)
+    if situation.held:
+        return Wait("disable", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid)
+    return None
 
 
 def destroy(situation: Situation, draft: Draft) -> None:

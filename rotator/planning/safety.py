@@ -306,6 +306,9 @@ def _bad_disabling(step: Disable, world: _World) -> Iterable[tuple[str, str]]:
     if key is None or window is None or _may_sign(key, world):
         yield "T5", f"{step.kid[:8]} may still sign"
         return
+    for region in world.inventory.setup.regions:
+        if not world.inventory.views[region.name].signing_known():
+            yield "T3", f"nobody knows what the signers of {region.name} use"
     last = _last_away(key, world)
     if not key.moments.retired_at or last is None:
         yield "T5", f"{step.kid[:8]} was not seen switched away everywhere"

@@ -39,20 +39,21 @@ class AliasSigner:
 
     def token(self, issuer: str, now: datetime, lifetime: timedelta) -> str | None:
         """A token, None when the region has no orders yet."""
-        for _ in range(5):
+        key = self.alias
+        for _ in range(6):
             body = self.read()
             if body is None:
                 return None
             active = json.loads(body)["active"]
             unsigned = self._unsigned(active, issuer, now, lifetime)
             self.between()
-            signature, used = self._sign(self.alias, active["alg"], unsigned)
+            signature, used = self._sign(key, active["alg"], unsigned)
             if used == active["key"]["key_id"]:
                 return f"{unsigned}.{signature}"
             self.mismatches += 1
-        signature, used = self._sign(active["key"]["key_id"], active["alg"], unsigned)
-        assert used == active["key"]["key_id"]
-        return f"{unsigned}.{signature}"
+            if self.mismatches % 5 == 0:  # long enough: the key itself, then
+                key = active["key"]["key_id"]
+        raise AssertionError("a key that is named itself answers as another")
 
     def _unsigned(
         self, active: dict[str, Any], issuer: str, now: datetime, lifetime: timedelta

@@ -81,11 +81,11 @@ class Lagging:
     """KMS as it may be after a change: for `reads` looks each, in each region, the change does not show.
 
     An alias leads where it led before, a new key is not found and not listed, a replica is not found and then
-    `Creating`. `hidden` counts the looks that showed the past. Without `lists` ListKeys tells the truth.
+    `Creating`. `hidden` counts the looks that showed the past. Without `new_keys` only aliases and replicas lag.
     """
 
     reads: int
-    lists: bool = True
+    new_keys: bool = True
     hidden: int = 0
     _left: dict[tuple[str, str], int] = field(default_factory=dict)
     _past: dict[tuple[str, str], AWSResponse] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Lagging:
 
     def _told(self, call: Call, real: AWSResponse) -> AWSResponse:
         match call.operation:
-            case "CreateKey" if real.status_code == 200:
+            case "CreateKey" if self.new_keys and real.status_code == 200:
                 self._changed(call.region, json.loads(real.content)["KeyMetadata"]["KeyId"])
             case "ReplicateKey" if real.status_code == 200:
                 replica = json.loads(real.content)["ReplicaKeyMetadata"]
@@ -109,7 +109,7 @@ class Lagging:
                 return self._alias(call, real)
             case "DescribeKey" | "GetPublicKey":
                 return self._key(call, real)
-            case "ListKeys" if self.lists:
+            case "ListKeys":
                 return self._list(call, real)
             case _:
                 pass

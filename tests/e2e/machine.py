@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from rotator.adapters.clock import SystemClock
 from rotator.adapters.s3_state import S3State
 from rotator.adapters.s3_target import S3Target
 from rotator.app.world import World
+from rotator.domain.jwk import Algorithm
+from rotator.domain.keys import KeyHandle
+from rotator.ports import Generated, KeyName, KeyStore
 from rotator.process import Process, started_at
 from tests.e2e.aws_hooks import Call, HookedClients, Send
 from tests.e2e.place import Config, Place, Ran
@@ -32,18 +36,27 @@ from tests.e2e.place import Config, Place, Ran
 TERM = timedelta(seconds=1.2)
 """How long a lease lasts without a sign of life. No write of a run takes as long, unless the machine stalls."""
 
+OK = 200
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.e2e.preloaded"])
 
 
-class LaterClock(SystemClock):
-    """The machine's clock, ahead of it: it goes on by itself and really waits."""
+class SharedClock(SystemClock):
+    """The time of all hosts, `ahead` of the machine's and moved for all of them at once; it really waits."""
 
-    def __init__(self, ahead: timedelta) -> None:
-        self.ahead = ahead
+    def __init__(self, ahead: Any, skew: timedelta = timedelta()) -> None:
+        self.ahead, self.skew = ahead, skew
+
+    @classmethod
+    def new(cls) -> SharedClock:
+        return cls(SERVER.Value("d", 0.0))
 
     def now(self) -> datetime:
-        return super().now() + self.ahead
+        return super().now() + timedelta(seconds=self.ahead.value) + self.skew
+
+    def advance(self, later: timedelta) -> None:
+        """Time passes everywhere, also for processes that are stopped."""
+        self.ahead.value += later.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +69,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command line, how far ahead the clock is, and the write before which the process stops itself."""
+    """A command line, and the write before which the process stops itself."""
 
     words: tuple[str, ...]
-    ahead: timedelta
     stop: Write | None
 
 
@@ -73,7 +85,7 @@ class Sent:
 
     @property
     def accepted(self) -> bool:
-        return self.status < 300
+        return self.status == OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,67 +108,116 @@ class _Wire:
     def __call__(self, call: Call, send: Send) -> AWSResponse:
         if not call.changes:
             return send()
-        with self._lock:
-            self._counts[call.what] += 1
-            here = Write(call.what, self._counts[call.what])
-        if here == self.stop:
-            os.kill(os.getpid(), signal.SIGSTOP)
-        at = time.monotonic()
+        at = self.comes(call.what)
         answer = send()
         self.sent.append(Sent(call.what, at, answer.status_code))
         return answer
 
+    def comes(self, what: str) -> float:
+        """Something is about to be written; returns when it really is."""
+        with self._lock:
+            self._counts[what] += 1
+            here = Write(what, self._counts[what])
+        if here == self.stop:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return time.monotonic()
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The key store, where making a `pair` and its `destruction` are writes as well."""
+
+    inner: KeyStore
+    wire: _Wire
+
+    def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
+        self.wire.sent.append(Sent("pair", self.wire.comes("pair"), OK))
+        return self.inner.generate(name, algorithm, rsa_bits)
+
+    def destroy(self, handle: KeyHandle) -> None:
+        self.wire.sent.append(Sent("destruction", self.wire.comes("destruction"), OK))
+        self.inner.destroy(handle)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
 
 def _carry_out(
-    pipe: Connection, folder: Path, config: Config, host: str, aws: Mapping[str, str]
+    pipe: Connection,
+    folder: Path,
+    config: Config,
+    clock: SharedClock,
+    host: str,
+    aws: Mapping[str, str],
 ) -> None:
     """The process: one order after the other, until nobody is there to give one."""
     os.environ.update(aws)  # the server was forked off before this test had its credentials
-    pid = os.getpid()
-    process = Process(f"{host}/1", f"boot of {host}", "pid:[1]", pid, started_at(pid) or "")
-
-    def elsewhere(world: World) -> World:
-        target = next(iter(world.issuers[0].regions.values())).jwks
-        assert isinstance(target, S3Target)
-        bucket, prefix = config["state"]["bucket"], config["state"]["prefix"]
-        state = S3State(target.clients, target.access, bucket, prefix, world.clock, process)
-        return replace(world, state=state, owner=host, lease_term=TERM)
-
+    hosted = _Hosted(host, config["state"]["bucket"], config["state"]["prefix"])
     clients = HookedClients()
-    place = Place(folder, config, wiring=elsewhere, clients=clients)
+    place = Place(folder, config, clock, clients=clients)
     pipe.send(None)
     while True:
         try:
             order: Order = pipe.recv()
         except EOFError:
             return
-        place.clock = LaterClock(order.ahead)
         clients.around = wire = _Wire(order.stop)
+        place.wiring = partial(hosted.world, wire)
         ran = place.run(*order.words)
         pipe.send(Answer(ran, tuple(wire.sent)))
+
+
+@dataclass(frozen=True)
+class _Hosted:
+    """The ports of a run as that host has them."""
+
+    host: str
+    bucket: str
+    prefix: str
+
+    def world(self, wire: _Wire, world: World) -> World:
+        (issuer,) = world.issuers
+        target = next(iter(issuer.regions.values())).jwks
+        assert isinstance(target, S3Target)
+        state = S3State(
+            target.clients, target.access, self.bucket, self.prefix, world.clock, self._process
+        )
+        keys: Any = _Keys(issuer.keys, wire)
+        issuers = (replace(issuer, keys=keys),)
+        return replace(world, state=state, owner=self.host, lease_term=TERM, issuers=issuers)
+
+    @property
+    def _process(self) -> Process:
+        """This process, on a machine that no other can see."""
+        pid = os.getpid()
+        boot = f"boot of {self.host}"
+        return Process(f"{self.host}/1", boot, "pid:[1]", pid, started_at(pid) or "")
 
 
 class Machine:
     """The host from outside. Its clock is `skew` off."""
 
-    def __init__(self, place: Place, host: str, skew: timedelta = timedelta()) -> None:
+    def __init__(
+        self, place: Place, clock: SharedClock, host: str, skew: timedelta = timedelta()
+    ) -> None:
         self.host = host
-        self._skew = skew
+        self._place = place
+        self._clock = SharedClock(clock.ahead, skew)
         aws = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         self._pipe, theirs = SERVER.Pipe()
-        arguments = (theirs, place.folder, place.config, host, aws)
+        arguments = (theirs, place.folder, place.config, self._clock, host, aws)
         self._process: Any = SERVER.Process(target=_carry_out, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
         self._pipe.recv()
 
-    def start(self, *words: str, ahead: timedelta, stop: Write | None = None) -> None:
+    def start(self, *words: str, stop: Write | None = None) -> None:
         """Begin a command line; `stop` makes it stop itself."""
-        self._pipe.send(Order(words, ahead + self._skew, stop))
+        self._pipe.send(Order(words, stop))
 
-    def run(self, *words: str, ahead: timedelta) -> Ran:
+    def run(self, *words: str) -> Ran:
         """A command line from beginning to end."""
-        self.start(*words, ahead=ahead)
+        self.start(*words)
         return self.answer().ran
 
     @property
@@ -192,6 +253,10 @@ class Machine:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+
+    def again(self) -> Machine:
+        """The same host with a new process."""
+        return Machine(self._place, self._clock, self.host, self._clock.skew)
 
 
 def wait_for(condition: Callable[[], bool], patience_s: float = 60) -> None:

@@ -78,6 +78,8 @@ TARGET = "E_TARGET_UNREACHABLE", "E_TARGET_DENIED", ""
 LOOK = ("blocked",) * 3
 """No step fails: what cannot be read is not touched, and the plan says why."""
 
+UNANSWERED = "key_unanswered"
+
 TABLE: Mapping[Moment, tuple[Case, ...]] = {
     FIRST: (
         Case(PRIMARY, "CreateKey keys", *KEY[:2], "E_KEY_STORE_UNSURE"),
@@ -114,7 +116,8 @@ def lives(kms_place: Callable[..., Place], ministack_server: Ministack) -> Lives
 def test_each_kind_of_call(lives: Lives, name: str) -> None:
     for cases in zip_longest(*TABLE.values()):
         life = lives.begin()
-        for moment, case in zip(TABLE, cases, strict=True):
+        last = max(n for n, case in enumerate(cases) if case)
+        for moment, case in zip([*TABLE][: last + 1], cases, strict=False):
             life.clock.advance(moment.after)
             if case:
                 meets(life, case, name)
@@ -124,36 +127,43 @@ def test_each_kind_of_call(lives: Lives, name: str) -> None:
 
 
 def meets(life: Life, case: Case, name: str) -> None:
-    """The apply of this moment, and another a minute later, both under the fault."""
+    """The apply of this moment under the fault; where it stands in the way, another a minute later."""
     expected: str = getattr(case, name)
-    for _ in range(2):
-        broken = Broken(case.region, case.kind, FAULTS[name](life.clock))
-        ran = life.apply(broken, "--json")
-        life.onlooker.everything_verifies(life.clock.now(), f"{case.kind} {name}")
-        if broken.met:
-            assert ran.code == (CLOSED if expected else DONE), (case, ran)
-            tells(ran, expected, case.action, case.region)
-        life.clock.advance(MINUTE)
-        if not expected or name == "slow":
-            return  # what took effect is not done again
+    tells(under(life, case, name), expected, case.action, case.region)
+    if not expected or name == "slow":
+        return  # what took effect is not done again
+    life.clock.advance(MINUTE)
+    # Whether a key was made is found out before anything else is tried.
+    expected = UNANSWERED if expected == UNSURE[0] else expected
+    tells(under(life, case, name), expected, case.action, case.region)
+
+
+def under(life: Life, case: Case, name: str) -> Ran:
+    broken = Broken(case.region, case.kind, FAULTS[name](life.clock))
+    ran = life.apply(broken, "--json")
+    assert broken.met, case
+    life.onlooker.everything_verifies(life.clock.now(), f"{case.kind} {name}")
+    return ran
 
 
 def tells(ran: Ran, expected: str, named: str, region: str) -> None:
     """One error with that code and those names; where only a look failed, the plan says so."""
+    assert ran.code == (CLOSED if expected else DONE), ran
     report = json.loads(ran.out)
     assert "Traceback" not in ran.out + ran.err
     errors = [result["error"] for result in report["results"] if not result["done"]]
     assert [error["code"] for error in errors] == ([expected] if expected.startswith("E_") else [])
-    words = [f"{error['message']} {error['detail']}" for error in errors]
-    (issuer,) = report["left"]["issuers"]
-    if expected == "blocked":
-        words = [wait["reason"] for wait in issuer["waiting"] if named in wait["reason"]]
-    assert len(words) == bool(expected)
-    for text in words:
-        assert f"{named}:" in text
-        assert region in text
     for error in errors:
+        assert f"{named}:" in error["detail"]
+        assert f" in {region}" in error["message"] + error["detail"]
         assert error["hint"]
+    (issuer,) = report["left"]["issuers"]
+    waits = {wait["reason_code"]: wait["reason"] for wait in issuer["waiting"]}
+    if expected == LOOK[0]:
+        told = [reason for reason in waits.values() if f"{named}:" in reason]
+        assert len(told) == 1
+        assert f" in {region}" in told[0]
+    assert (UNANSWERED in waits) == (expected in {UNANSWERED, UNSURE[0]})
 
 
 STATE_CASES = (
@@ -218,7 +228,7 @@ def test_what_does_not_show_for_minutes_stops_the_run_and_not_the_signers(
     life = lives.begin()
     life.lives(*LIFE[: LIFE.index(moment)])
     life.clock.advance(moment.after)
-    lagging = Lagging(reads=10_000, lists=False)
+    lagging = Lagging(reads=10_000, new_keys=False)
     for _ in range(2):
         ran = life.apply(lagging, "--json")
         assert ran.code == CLOSED, ran

@@ -17,7 +17,7 @@ from tests.e2e.consumers import key_set
 from tests.e2e.place import ISSUER, REGIONS, Place
 
 LEEWAY = timedelta(seconds=30)
-PAUSE_S = 0.02
+PAUSE_S = 0.03
 
 
 @dataclass
@@ -43,7 +43,10 @@ class Watcher:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self._end.set()
         self._thread.join(30)
@@ -95,7 +98,9 @@ class Watcher:
         served = self._keys(body) if body is not None else frozenset()
         needed = {kid for kid, until in self._alive_until.items() if until >= now}
         if missing := needed - served:
-            self.wrong.append(f"{now}: {region} lacks {sorted(missing)}, it serves {sorted(served)}")
+            self.wrong.append(
+                f"{now}: {region} lacks {sorted(missing)}, it serves {sorted(served)}"
+            )
         self.kids |= served
 
     def _keys(self, body: bytes) -> frozenset[str]:

@@ -158,7 +158,8 @@ class MemoryKms:
 
     def _generated(self, ident: str) -> Generated:
         key = self.keys[ident]
-        staying = [r for r, state in key.states.items() if state in {"Enabled", "Disabled"}]
+        made = {r: state for r, state in key.states.items() if r not in self.down}
+        staying = [r for r, state in made.items() if state in {"Enabled", "Disabled"}]
         regions = dict.fromkeys((self.primary, *staying))
         arns = {region: arn_of(ident, region) for region in regions}
         public = from_cryptography(key.private.public_key())

@@ -1,57 +1,21 @@
-"""The life of keys that KMS keeps: replicas before publication, aliases after `signing.json`, disabled before destroyed."""
+"""The life of keys that KMS keeps: replicas before publication, aliases after `signing.json`, regions that come and go."""
 
-import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import jwt
 import pytest
 
-from rotator.app.hold import hold, release
 from rotator.domain.jwk import Algorithm
-from rotator.domain.keys import Key, KmsHandle, signer_key
-from rotator.domain.plan import Gate, Reason, Severity
-from rotator.domain.policy import Policy
-from rotator.domain.timing import LATE_WRITE
+from rotator.domain.keys import KmsHandle, signer_key
+from rotator.domain.plan import Reason, Severity
 from rotator.jose.tokens import assemble, signing_input
 from tests.fakes.kms import MemoryKms, arn_of
-from tests.fakes.state import MemoryState
 from tests.fakes.targets import Fault
+from tests.scenarios.kms_world import rotated, signs_with, steps, with_kms
 from tests.scenarios.world import ALIAS, DAY, JWKS, NAMES, SIGNING, Regions
 
 US, EU, AP = NAMES
-SECOND = timedelta(seconds=1)
-
-
-def with_kms(**policy: Any) -> tuple[Regions, MemoryKms]:
-    """A world with its keys in KMS."""
-    kms = MemoryKms()
-    return Regions(policy=Policy(**policy), kms=kms), kms
-
-
-def rotated(days: int) -> tuple[Regions, MemoryKms]:
-    """A world with its keys in KMS, some days after its first run; it ran on the days that matter."""
-    world, kms = with_kms()
-    world.apply()
-    begin = world.at()
-    for day in (day for day in (90, days) if day <= days):
-        world.clock.set(begin + day * DAY)
-        world.apply()
-    return world, kms
-
-
-def steps(world: Regions) -> list[tuple[str, str | None]]:
-    """Kind and region of every step of the plan of now."""
-    return [(step.kind, getattr(step, "region", None)) for step in world.plan().steps]
-
-
-def signs_with(world: Regions, key: Key) -> dict[str, bool]:
-    """By region, whether `signing.json` names the key and the alias points at it."""
-    return {
-        name: world.signing(name).active.kid == world.pointed(name) == key.kid
-        for name in world.names
-    }
 
 
 class TestFirstRun:
@@ -226,125 +190,6 @@ class TestKidAndKeyStayTogether:
         assert all(signs_with(world, world.key(0)).values())
 
 
-class TestTheEndOfAKey:
-    """Design T5: disabled after the rollback window, destroyed after T4."""
-
-    def test_it_is_disabled_at_the_very_moment_and_not_before(self):
-        world, kms = rotated(days=90)
-        retired = world.key(0).moments.retired_at
-        wait = world.wait_for("disable")
-        assert (wait.gate, wait.reason_code, wait.blocked) == (
-            Gate.TIME,
-            Reason.ROLLBACK_POSSIBLE,
-            False,
-        )
-        assert retired
-        assert wait.until
-        assert timedelta() <= wait.until - (retired + DAY + 7 * DAY + LATE_WRITE) < 5 * SECOND
-        world.clock.set(wait.until - SECOND)
-        world.apply()
-        assert kms.states()[0] == {"Enabled"}
-        world.clock.set(wait.until)
-        world.apply()
-        assert kms.states()[0] == {"Disabled"}
-        assert [len(key.states) for key in kms.keys.values()] == [3, 3, 3]
-        assert world.phases()[0] == "retired"
-        assert world.key(0).kid in world.document(EU).kids()
-        assert not world.apply().results
-
-    def test_it_is_destroyed_only_when_its_last_token_is_dead(self):
-        world, kms = rotated(days=121)
-        wait = world.wait_for("remove")
-        assert wait.until
-        world.clock.set(wait.until - SECOND)
-        world.apply()
-        assert kms.states()[0] == {"Disabled"}
-        world.clock.set(wait.until)
-        world.apply()
-        assert world.phases() == ["removed", "active", "published"]
-        assert kms.states() == [{"PendingDeletion"}, {"Enabled"}, {"Enabled"}]
-        assert world.key(0).moments.destroyed_at
-
-    @pytest.mark.parametrize(("days", "state"), [(90, "Enabled"), (110, "Disabled")])
-    def test_a_hold_stops_both(self, days, state):
-        world, kms = rotated(days)
-        hold(world.world(), "accounts", "release freeze", owner="ann", until=None)
-        world.clock.advance(60 * DAY)
-        report = world.apply()
-        assert kms.states()[0] == {state}
-        assert not report.left.blocked
-        held = {w.kind for w in report.left.issuers[0].waiting if w.gate is Gate.HOLD}
-        assert held >= ({"disable", "remove"} if state == "Enabled" else {"remove"})
-
-    def test_a_hold_stops_a_removal_that_is_half_done(self):
-        world, kms = rotated(days=121)
-        world.until(world.wait_for("remove"))
-        world.jwks[EU].next_writes = [Fault.DENIED]
-        assert world.apply().failed
-        hold(world.world(), "accounts", "release freeze", owner="ann", until=None)
-        world.clock.advance(DAY)
-        assert not world.apply().failed
-        assert world.wait_for("remove").gate is Gate.HOLD
-        assert world.key(0).kid in world.document(EU).kids()
-        assert kms.states()[0] == {"Disabled"}
-        release(world.world(), "accounts", owner="ann")
-        world.apply()
-        assert kms.states()[0] == {"PendingDeletion"}
-
-    def test_a_deletion_that_a_region_misses_is_tried_again(self):
-        """Every document is without the key by then; the private half waits for the region."""
-        world, kms = rotated(days=121)
-        world.until(world.wait_for("remove"))
-        kms.deletes = False
-        assert [r.step.kind for r in world.apply().failed] == ["destroy"]
-        assert (world.phases()[0], kms.states()[0]) == ("removed", {"Disabled"})
-        kms.deletes = True
-        hold(world.world(), "accounts", "release freeze", owner="ann", until=None)
-        assert not world.apply().results
-        release(world.world(), "accounts", owner="ann")
-        world.apply()
-        assert kms.states()[0] == {"PendingDeletion"}
-
-    def test_an_alias_that_cannot_be_read_may_point_at_it_still(self):
-        world, kms = rotated(days=121)
-        world.until(world.wait_for("remove"))
-        kms.down = {EU}
-        wait = world.wait_for("remove")
-        assert (wait.reason_code, wait.region, wait.blocked) == (
-            Reason.REGION_UNREACHABLE,
-            EU,
-            True,
-        )
-        world.apply()
-        assert kms.states()[0] == {"Disabled"}
-
-    def test_an_alias_that_was_moved_back_starts_every_wait_again(self):
-        """`signing.json` names the new key all the time; signers that go through the alias used the old one."""
-        world, kms = rotated(days=95)
-        before = world.wait_for("disable").until
-        old = world.key(0)
-        assert isinstance(old.handle, KmsHandle)
-        kms.aliases[EU, ALIAS] = old.handle.arns[EU]
-        world.clock.advance(DAY)
-        world.apply()
-        after = world.wait_for("disable").until
-        assert before
-        assert after
-        assert after - before > 5 * DAY
-        assert all(signs_with(world, world.key(1)).values())
-
-    def test_one_region_that_does_not_answer_leaves_the_rest_for_the_next_run(self):
-        world, kms = rotated(days=90)
-        world.until(world.wait_for("disable"))
-        kms.down = {EU}
-        report = world.apply()
-        assert [r.step.kind for r in report.failed] == ["disable"]
-        assert kms.states()[0] == {"Enabled"}
-        kms.down = set()
-        world.apply()
-        assert kms.states()[0] == {"Disabled"}
-
-
 def moved(world: Regions, kms: MemoryKms) -> None:
     handle = world.key(1).handle
     assert isinstance(handle, KmsHandle)
@@ -439,56 +284,6 @@ class TestRegionsComeAndGo:
         assert waits["switch"] is Reason.REGION_LEFT
 
 
-class TestALostState:
-    def lose(self, world: Regions) -> None:
-        world.state = MemoryState(world.clock)
-
-    @pytest.mark.parametrize("days", [1, 92, 110, 125])
-    def test_it_is_found_again_through_regions_and_kms(self, days):
-        world, kms = rotated(days)
-        active, served = world.signing(EU).active.kid, set(world.document(EU).kids())
-        made = len(kms.keys)
-        self.lose(world)
-        assert not world.apply().failed
-        assert {world.signing(name).active.kid for name in NAMES} == {active}
-        assert served <= set(world.document(EU).kids())
-        assert all(signs_with(world, world.remembered().active() or world.key(0)).values())
-        assert len(kms.keys) == made + 1  # what was a standby cannot be proven to be one
-        assert not [f for f in world.plan().findings if f.severity is Severity.ERROR]
-        world.runs(days=100, every=10 * DAY)
-        assert world.phases()[-2:] == ["active", "published"]
-
-    def test_while_kms_cannot_say_which_keys_there_are_nothing_is_changed(self):
-        world, kms = rotated(days=92)
-        self.lose(world)
-        before = {name: dict(region.documents) for name, region in world.regions.items()}
-        kms.down = {US}
-        world.apply()
-        assert {name: region.documents for name, region in world.regions.items()} == before
-        assert any("KMS in us-east-1" in words for words in world.reporter.warnings)
-        kms.down = set()
-        assert not world.apply().failed
-        assert world.phases()[:2] == ["retired", "active"]
-
-    def test_keys_of_another_rotator_are_not_taken_for_ours(self):
-        """Two rotators share an account, and an issuer's name: what no region of ours shows is theirs."""
-        kms = MemoryKms()
-        theirs = Regions(kms=MemoryKms())
-        ours = Regions(kms=kms)
-        theirs.apply()
-        ours.apply()
-        strangers = {f"mrk-theirs-{n}": key for n, key in enumerate(theirs.kms.keys.values())}
-        kms.keys.update(strangers)
-        self.lose(ours)
-        assert not ours.apply().failed
-        kids = {key.kid for key in theirs.remembered().keys}
-        assert not kids & {key.kid for key in ours.remembered().keys}
-        ours.runs(days=130, every=10 * DAY)
-        assert [kms.keys[name].states for name in strangers] == [
-            dict.fromkeys(NAMES, "Enabled")
-        ] * 2
-
-
 def test_a_signing_target_that_is_refused_leaves_the_alias_where_it_is():
     world, _ = rotated(days=89)
     old, new = world.key(0), world.key(1)
@@ -499,20 +294,4 @@ def test_a_signing_target_that_is_refused_leaves_the_alias_where_it_is():
     assert [world.pointed(name) for name in NAMES] == [new.kid, old.kid, new.kid]
     assert world.phases() == ["active", "published"]
     world.apply()
-    assert world.phases() == ["retired", "active", "published"]
-
-
-def test_a_state_that_an_older_version_saved_goes_on():
-    """Its keys lie in files, and it knows neither aliases nor keys that nobody heard of."""
-    world = Regions()
-    world.apply()
-    state = json.loads(world.state._states["accounts"])
-    assert state.pop("unanswered") == []
-    for record in state["regions"].values():
-        assert record.pop("alias_arn") is None
-    world.state._states["accounts"] = json.dumps(state)
-    assert not world.apply().results
-    assert not world.plan().findings
-    world.clock.advance(90 * DAY)
-    assert not world.apply().failed
     assert world.phases() == ["retired", "active", "published"]

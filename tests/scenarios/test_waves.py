@@ -144,6 +144,18 @@ def test_a_region_of_the_first_wave_that_missed_the_switch_holds_up_the_second()
     assert signing(world) == dict.fromkeys(NAMES, 1)
 
 
+def test_a_first_wave_whose_alias_is_gone_holds_up_the_second():
+    """It names the new key, and signers that go through the alias cannot sign at all."""
+    kms = MemoryKms()
+    world = due(kms=kms)
+    world.apply()
+    world.clock.advance(HOUR)
+    assert "switch" in {step.kind for step in world.plan().steps}
+    del kms.aliases[EU, world.aliases[EU].name]
+    assert {step.kind for step in world.plan().steps} == {"point_alias"}
+    assert world.wait_for("switch").reason_code is Reason.WAVE_BAKING
+
+
 class TestDriftWhileTheFirstWaveBakes:
     def test_a_later_region_gets_its_old_orders_back(self):
         world = due()

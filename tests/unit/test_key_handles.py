@@ -119,8 +119,17 @@ def test_a_handle_survives_being_stored(handle: KeyHandle):
 def test_a_key_is_found_by_its_arn_in_any_region():
     keys = (key(1, BOTH), key(2, LOCAL), key(3, KmsHandle(US, {US: arn(3, US)})))
     state = IssuerState(issuer="accounts", keys=keys)
-    found = [state.key_of_arn(arn(n, region)) for n, region in ((1, US), (1, EU), (3, US), (3, EU))]
-    assert found == [keys[0], keys[0], keys[2], None]
+    asked = [arn(1, US), arn(1, EU), arn(3, US), arn(9, US), "alias/rotator/accounts", ""]
+    assert [state.key_of_arn(one) for one in asked] == [keys[0], keys[0], keys[2], None, None, None]
+
+
+def test_a_replica_that_nobody_recorded_is_the_same_key():
+    """After a lost state an alias may point at one; it must not be taken for a stranger's."""
+    known = key(1, KMS)
+    state = IssuerState(issuer="accounts", keys=(known,))
+    assert state.key_of_arn(arn(1, "sa-east-1")) == known
+    assert KMS.owns(arn(1, EU))
+    assert not KMS.owns(arn(1, EU).replace("111122223333", "444455556666"))
 
 
 def orders_for(active: Key, standby: Key | None = None) -> SigningDocument:

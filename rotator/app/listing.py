@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rotator.app.looking import Known, side_by_side
 from rotator.app.world import IssuerWorld, RegionPorts, World
@@ -11,6 +12,8 @@ from rotator.domain.signing import parse_signing
 from rotator.domain.state import IssuerState, RegionRecord
 from rotator.errors import TargetError
 from rotator.ports import Catalogue
+
+L = TypeVar("L", JwksRead | Absent, SigningRead | Absent, AliasRead | Absent)
 
 SEVERAL = 3
 """From so many issuers on, listing costs fewer calls than reading."""
@@ -55,19 +58,27 @@ def known_regions(issuer: IssuerWorld, state: IssuerState, listing: Listing) -> 
 
 def as_left(state: IssuerState, record: RegionRecord, *, has_alias: bool) -> RegionView:
     """A region as rotator last left it; the text of foreign keys is not remembered, their kids are."""
-    jwks: JwksRead | Absent = Absent()
-    signing: SigningRead | Absent = Absent()
-    alias = AliasRead(record.alias_arn) if record.alias_arn else Absent()
-    if record.jwks_etag is not None:
-        keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
-        entries = tuple(
-            own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys
-        )
-        jwks = JwksRead(record.jwks_etag, render(entries), Jwks(entries))
-    if record.signing_etag is not None and record.signing_body is not None:
-        body = record.signing_body.encode()
-        signing = SigningRead(record.signing_etag, body, parse_signing(body))
-    return RegionView(jwks, signing, alias if has_alias else None)
+    alias = _left_alias(record) if has_alias else None
+    return RegionView(_left_jwks(state, record), _left_signing(record), alias)
+
+
+def _left_jwks(state: IssuerState, record: RegionRecord) -> JwksRead | Absent:
+    if record.jwks_etag is None:
+        return Absent()
+    keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
+    entries = tuple(own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys)
+    return JwksRead(record.jwks_etag, render(entries), Jwks(entries))
+
+
+def _left_signing(record: RegionRecord) -> SigningRead | Absent:
+    if record.signing_etag is None or record.signing_body is None:
+        return Absent()
+    body = record.signing_body.encode()
+    return SigningRead(record.signing_etag, body, parse_signing(body))
+
+
+def _left_alias(record: RegionRecord) -> AliasRead | Absent:
+    return AliasRead(record.alias_arn) if record.alias_arn else Absent()
 
 
 def _versions(catalogue: Catalogue) -> Mapping[str, str] | None:
@@ -78,21 +89,21 @@ def _versions(catalogue: Catalogue) -> Mapping[str, str] | None:
 
 
 def _known(state: IssuerState, record: RegionRecord, ports: RegionPorts, listing: Listing) -> Known:
-    left = as_left(state, record, has_alias=False)
+    """What the listing shows to be as it was left. Anything else is read: the listing may be older than the state."""
     own = all(state.key(kid) for kid in record.jwks_kids)
-    jwks = _unchanged(listing.version(ports.jwks.location), left.jwks if own else None)
-    signing = _unchanged(listing.version(ports.signing.location), left.signing)
+    jwks = listing.version(ports.jwks.location) if own else None
+    signing = listing.version(ports.signing.location)
     alias = listing.version(ports.alias.location) if ports.alias else None
     return Known(
-        jwks if isinstance(jwks, JwksRead | Absent) else None,
-        signing if isinstance(signing, SigningRead | Absent) else None,
-        AliasRead(alias) if isinstance(alias, str) else alias,
+        _if_same(_left_jwks(state, record), jwks),
+        _if_same(_left_signing(record), signing),
+        _if_same(_left_alias(record), alias),
     )
 
 
-def _unchanged(version: str | Absent | None, left: object) -> object:
-    """What was left, where it is what is there now; nothing where nothing is."""
-    if isinstance(version, Absent):
-        return version
-    same = isinstance(left, JwksRead | SigningRead) and left.etag == version
-    return left if same else None
+def _if_same(left: L, version: str | Absent | None) -> L | None:
+    match left:
+        case JwksRead(was) | SigningRead(was) | AliasRead(was):
+            return left if version == was else None
+        case _:
+            return left if isinstance(version, Absent) else None

@@ -11,7 +11,11 @@ import pytest
 
 from rotator.aws import AwsClients
 from tests.adapters.aws_profiles import aws_environment
+from tests.e2e.aws_hooks import HookedClients
+from tests.e2e.kms_life import Lives
+from tests.e2e.kms_onlooker import own_account
 from tests.e2e.place import REGIONS, Bucket, Place, file_config, kms_config, s3_config
+from tests.servers.ministack import Ministack
 from tests.servers.s3 import Credentials, S3Endpoint
 
 _numbers = itertools.count(1)
@@ -127,3 +131,16 @@ def _buckets(endpoints: tuple[S3Endpoint, ...], names: Mapping[str, str]) -> dic
         region: Bucket(endpoint, names[region], folder)
         for region, endpoint in zip(REGIONS, endpoints, strict=True)
     }
+
+
+@pytest.fixture(scope="module")
+def account(ministack_server: Ministack) -> tuple[S3Endpoint, HookedClients]:
+    """An AWS account of a module's own, and clients for it, which take half a second to make."""
+    return own_account(ministack_server.endpoint), HookedClients()
+
+
+@pytest.fixture
+def lives(kms_place: MakeS3Place, account: tuple[S3Endpoint, HookedClients]) -> Lives:
+    """Places with keys in KMS, one after the other, whose every AWS call passes the test's hands."""
+    store, clients = account
+    return Lives(store, kms_place, clients)

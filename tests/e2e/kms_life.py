@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
@@ -92,12 +92,19 @@ class Lives:
     clients: HookedClients
     count: int = 0
 
-    def begin(self, *, state: str = "sqlite") -> Life:
-        """A new place: two regions, one passing probe is enough, and the state in a file unless it is `s3`."""
+    def begin(
+        self,
+        *,
+        state: str = "sqlite",
+        regions: Sequence[str] = TWO,
+        kms: Mapping[str, str] | None = None,
+    ) -> Life:
+        """A new place for which one passing probe is enough, the state in a file unless it is `s3`."""
         self.count += 1
-        place = self.make(self.store, name=f"life-{self.count}", passes_required=1)
+        place = self.make(self.store, kms=kms, name=f"life-{self.count}", passes_required=1)
         place.clients, place.clock = self.clients, FakeClock()
-        for region in REGIONS[len(TWO) :]:
+        self.clients.around = passed_on
+        for region in {*REGIONS} - {*regions}:
             del place.config["regions"][region]
         if state == "sqlite":
             place.config["state"] = {"kind": "sqlite", "path": ".rotator/state.db"}

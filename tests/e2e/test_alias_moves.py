@@ -12,12 +12,11 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from tests.e2e.alias_signer import AliasSigner
-from tests.e2e.aws_hooks import Call, HookedClients, Send, passed_on
+from tests.e2e.aws_hooks import Call, Send, passed_on
 from tests.e2e.consumers import Verifiers, issued
 from tests.e2e.kms_life import FIRST, SWITCH, TWO, Life, Lives
-from tests.e2e.kms_onlooker import LIFETIME, own_account
-from tests.e2e.place import URL, Place
-from tests.servers.ministack import Ministack
+from tests.e2e.kms_onlooker import LIFETIME
+from tests.e2e.place import URL
 
 pytestmark = pytest.mark.ministack
 
@@ -36,10 +35,9 @@ class NaiveSigner(AliasSigner):
 
 
 @pytest.fixture
-def life(kms_place: Callable[..., Place], ministack_server: Ministack) -> Life:
+def life(lives: Lives) -> Life:
     """A key that signs, and a standby whose turn has come."""
-    store = own_account(ministack_server.endpoint)
-    begun = Lives(store, kms_place, HookedClients()).begin()
+    begun = lives.begin()
     begun.lives(FIRST)
     begun.clock.advance(SWITCH.after)
     return begun

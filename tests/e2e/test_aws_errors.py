@@ -13,12 +13,10 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from tests.e2e.aws_faults import Broken, action
-from tests.e2e.aws_hooks import Call, HookedClients, answer, passed_on, refusal
+from tests.e2e.aws_hooks import Call, answer, passed_on, refusal
 from tests.e2e.kms_life import FIRST, MINUTE, SWITCH, TWO, Life, Lives
-from tests.e2e.kms_onlooker import own_account
 from tests.e2e.place import ISSUER, Place, Ran
 from tests.servers.faulty import Answer, FaultyProxy
-from tests.servers.ministack import Ministack
 from tests.servers.s3 import S3Endpoint
 
 pytestmark = [pytest.mark.ministack, pytest.mark.slow]
@@ -157,11 +155,6 @@ WITH_KEYS = {
 }
 
 
-@pytest.fixture
-def lives(kms_place: Callable[..., Place], ministack_server: Ministack) -> Lives:
-    return Lives(own_account(ministack_server.endpoint), kms_place, HookedClients())
-
-
 def test_what_is_refused_is_said_once_and_clearly(lives: Lives) -> None:
     life = lives.begin()
     for name, row in BEFORE_ANY_KEY.items():
@@ -207,10 +200,8 @@ def tells(ran: Ran, exit_code: int, code: str, *words: str) -> None:
 # ------------------------------------------------------------------------------------ who one is
 
 
-def test_no_credentials_at_all(
-    kms_place: Callable[..., Place], ministack_server: Ministack
-) -> None:
-    place = kms_place(own_account(ministack_server.endpoint))
+def test_no_credentials_at_all(kms_place: Callable[..., Place], lives: Lives) -> None:
+    place = kms_place(lives.store)
     for aws in (
         place.config["state"]["aws"],
         *(r["aws"] for r in place.config["regions"].values()),

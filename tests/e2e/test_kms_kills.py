@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -28,13 +28,11 @@ from rotator.app.world import World
 from rotator.aws import AwsAccess
 from rotator.ports import Lease
 from tests.adapters.states import DEAD
-from tests.e2e.aws_hooks import HookedClients, Points
+from tests.e2e.aws_hooks import Points
 from tests.e2e.crashing_aws import apply_at_call
 from tests.e2e.failpoints import AFTER, BEFORE
 from tests.e2e.kms_life import FIRST, LIFE, MINUTE, TWO, KilledError, Life, Lives, Moment, die
-from tests.e2e.kms_onlooker import Onlooker, own_account
-from tests.e2e.place import Place
-from tests.servers.ministack import Ministack
+from tests.e2e.place import REGIONS, Place
 
 pytestmark = [pytest.mark.ministack, pytest.mark.slow]
 
@@ -82,11 +80,6 @@ class Killed:
         )
         state = S3State(self.life.clients, access, spec["bucket"], spec["prefix"], clock, DEAD)
         return replace(world, state=state)
-
-
-@pytest.fixture
-def lives(kms_place: Callable[..., Place], ministack_server: Ministack) -> Lives:
-    return Lives(own_account(ministack_server.endpoint), kms_place, HookedClients())
 
 
 def points_of(life: Life, moment: Moment) -> Points:
@@ -177,24 +170,14 @@ PROCESS_KILLS: Sequence[Sequence[str]] = (
 """The calls after which the processes of one life die, apply by apply."""
 
 
-def test_whole_processes_killed(
-    kms_place: Callable[..., Place], ministack_server: Ministack
-) -> None:
+def test_whole_processes_killed(lives: Lives) -> None:
     """SIGKILL by its own hand after each kind of KMS call that changes something, three regions, state in a bucket."""
-    for number, points in enumerate(PROCESS_KILLS):
-        store = own_account(ministack_server.endpoint)
-        place = kms_place(store, name=f"process-{number}")
-        life = Life(place, HookedClients(), Onlooker(place, store))
-        place.clients = life.clients
+    for points in PROCESS_KILLS:
+        life = lives.begin(state="s3", regions=REGIONS)
         for moment, point in zip(LIFE, points, strict=False):
             life.clock.advance(moment.after)
-            kill_a_process(place, life.clock.now(), point)
-            life.onlooker.everything_verifies(life.clock.now(), point)
-            life.clock.advance(MINUTE)
-            place.ok("apply", "--yes")
-            life.onlooker.is_settled(
-                moment.phases, life.clock.now(), f"process killed after {point}"
-            )
+            kill_a_process(life.place, life.clock.now(), point)
+            life.goes_on(moment, f"process killed after {point}")
 
 
 def kill_a_process(place: Place, now: datetime, point: str) -> None:

@@ -8,12 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from tests.e2e.aws_hooks import HookedClients
-from tests.e2e.kms_life import DAY, FIRST, SWITCH, Life, Moment
-from tests.e2e.kms_onlooker import Onlooker, own_account
-from tests.e2e.place import REGIONS, Place
+from tests.e2e.kms_life import DAY, FIRST, SWITCH, Life, Lives, Moment
+from tests.e2e.place import REGIONS
 from tests.servers.faulty import Answer, Fault, FaultyProxy, Refuse, Request, Reset
-from tests.servers.ministack import Ministack
 from tests.servers.s3 import S3Endpoint
 
 pytestmark = [pytest.mark.ministack, pytest.mark.slow]
@@ -41,15 +38,12 @@ class Scene:
 
 @pytest.fixture
 def scene(
-    kms_place: Callable[..., Place],
-    ministack_server: Ministack,
-    faulty_proxy: Callable[[S3Endpoint], tuple[FaultyProxy, S3Endpoint]],
+    lives: Lives, faulty_proxy: Callable[[S3Endpoint], tuple[FaultyProxy, S3Endpoint]]
 ) -> Scene:
-    store = own_account(ministack_server.endpoint)
-    proxies = {name: faulty_proxy(store)[0] for name in (PRIMARY, BROKEN)}
-    place = kms_place(store, kms={name: proxy.url for name, proxy in proxies.items()})
-    place.clients = clients = HookedClients()
-    life = Life(place, clients, Onlooker(place, store))
+    proxies = {name: faulty_proxy(lives.store)[0] for name in (PRIMARY, BROKEN)}
+    life = lives.begin(
+        state="s3", regions=REGIONS, kms={name: proxy.url for name, proxy in proxies.items()}
+    )
     life.lives(FIRST)
     return Scene(life, proxies)
 

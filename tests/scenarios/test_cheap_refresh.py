@@ -75,12 +75,26 @@ def test_only_what_differs_is_read_and_repaired(document):
     assert (repaired == good) is (document == "jwks.json")  # orders get a new generation
 
 
-def test_what_is_gone_is_known_without_a_read():
+class EarlierCatalogue(MemoryCatalogue):
+    """A listing from before the first documents were written, while the state is from after it."""
+
+    def versions(self) -> Mapping[str, str]:
+        return {}
+
+
+def test_a_listing_that_is_older_than_the_state_ends_no_run():
+    fleet = settled()
+    fleet.catalogues[1] = EarlierCatalogue(fleet.regions[EU])
+    assert plan(fleet).due == 0
+    assert plan(fleet).blocked == 0
+
+
+def test_what_is_gone_is_looked_at_before_it_is_believed():
     fleet = settled()
     del fleet.regions[AP].documents["accounts/jwks.json"]
     del fleet.regions[AP].documents["partners/signing.json"]
     found = plan(fleet)
-    assert fleet.reads() == []
+    assert fleet.reads() == [f"{AP}/accounts/jwks.json", f"{AP}/partners/signing.json"]
     assert steps(found) == [("accounts", "repair", AP), ("partners", "repair", AP)]
 
 
@@ -169,17 +183,17 @@ class TestAliases:
     def asked(self, world: Regions) -> list[int]:
         return [alias.asked for alias in world.aliases.values()]
 
-    def test_one_that_moved_or_is_gone_is_found_without_asking_for_it(self):
+    def test_one_that_moved_or_is_gone_is_asked_for(self):
         world, kms, catalogues = self.world()
         kms.aliases[EU, ALIAS] = arn_of("mrk-stranger", EU)
         del kms.aliases[AP, ALIAS]
-        before = self.asked(world)
+        us, eu, ap = self.asked(world)
         plan_ = self.plan(world, catalogues).issuers[0]
         assert [(step.kind, step.region) for step in plan_.steps] == [
             ("point_alias", EU),
             ("point_alias", AP),
         ]
-        assert self.asked(world) == before
+        assert self.asked(world) == [us, eu + 1, ap + 1]
 
     def test_a_region_whose_kms_is_down_is_asked_and_does_not_answer(self):
         world, kms, catalogues = self.world()

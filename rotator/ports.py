@@ -140,7 +140,7 @@ class KeyStore(Protocol):
         ...
 
     def find(self, name: KeyName) -> Generated | None:
-        """The pair of that name, None when it was not made and will not be. Raises KeyStoreError."""
+        """The pair of that name, None when it was not made. Raises KeyStoreError, also when it is too early to say."""
         ...
 
     def all_of(self, issuer: str) -> Sequence[Held]:

@@ -46,7 +46,8 @@ def found_of(run: Run, step: Step, intent: Intent) -> Outcome:
         try:
             made = run.issuer.keys.find(_name(run, step, intent))
         except KeyStoreError as error:
-            unsure = KeyStoreUnsure(f"{step.ref} cannot be looked for", detail=error.message)
+            why = f"{error.message} ({error.detail})" if error.detail else error.message
+            unsure = KeyStoreUnsure(f"{step.ref} cannot be looked for", detail=why)
             return Outcome(error=unsure)
         if made:
             return Outcome(key=staged_key(run, step.generation, Algorithm(step.algorithm), made))

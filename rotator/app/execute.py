@@ -27,6 +27,7 @@ from rotator.domain.plan import (
     Step,
     WriteJwks,
 )
+from rotator.errors import IllegalTransition, KeyStoreUnsure, TargetConflict
 from rotator.planning.settle import settle
 
 
@@ -76,6 +77,10 @@ def recover(run: Run) -> None:
     state = run.inventory.state
     for intent in (*((state.intent,) if state.intent else ()), *state.unanswered):
         outcomes = [found_of(run, step, intent) for step in intent.steps]
+        for outcome in outcomes:
+            if isinstance(outcome.error, KeyStoreUnsure):
+                words = f"{outcome.error.message}: {outcome.error.detail}"
+                run.world.reporter.warn(f"{run.issuer.name}: {words}")
         kept = tuple(old for old in run.inventory.state.unanswered if old.id != intent.id)
         reopened = replace(run.inventory.state, intent=intent, unanswered=kept)
         run.inventory = replace(run.inventory, state=reopened)
@@ -94,7 +99,14 @@ def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
     now, state = run.world.clock.now(), run.inventory.state
     run.world.state.renew(run.lease, run.world.lease_term)
     run.inventory = replace(run.inventory, state=with_lineage(state))
-    opened = begin(run.inventory.state, steps, run.issuer.setup.policy, secrets.token_hex(8), now)
+    try:
+        opened = begin(
+            run.inventory.state, steps, run.issuer.setup.policy, secrets.token_hex(8), now
+        )
+    except IllegalTransition as error:
+        # A write that was under way in another run may land late and finish its switch (design I6).
+        moved = TargetConflict("another run's late write has moved on", detail=error.message)
+        return [_result(run, step, Outcome(error=moved)) for step in steps]
     entries = [*lines(run.issuer.name, "begun", steps, now), *moment_lines(state, opened, now)]
     save(run, opened, entries)
     for step in steps:

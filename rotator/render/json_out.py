@@ -173,6 +173,8 @@ def _key(status: KeyStatus) -> Document:
         "retired_at",
         "removed_at",
         "revoked_at",
+        "disabled_at",
+        "destroyed_at",
     )
     return {
         "kid": status.key.kid,

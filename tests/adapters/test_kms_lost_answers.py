@@ -192,10 +192,24 @@ def test_too_early_to_say_is_not_none(broken: Broken) -> None:
     with broken.proxy.failing(EMPTY, is_call("ListKeys")):
         with pytest.raises(KeyStoreUnsure, match="nobody knows yet") as caught:
             broken.keys().find(name)
-        assert caught.value.hint == "run it again in a minute"
+        assert caught.value.hint == "run it again in some minutes"
         assert clock.now() - START == timedelta(seconds=30)
+        clock.advance(timedelta(minutes=4, seconds=20))
         assert broken.keys().find(name) is None
-        assert clock.now() - name.asked_at >= timedelta(minutes=1)
+        assert clock.now() - name.asked_at >= timedelta(minutes=5)
+
+
+def test_a_key_that_is_listed_is_never_taken_for_gone(broken: Broken) -> None:
+    """Seen late by DescribeKey alone, even long after it was asked for: no second one is made meanwhile."""
+    made = broken.keys().generate(broken.place.name(1), Algorithm.ES256, 2048)
+    broken.place.clock.advance(timedelta(hours=1))
+    gone = kms_error("NotFoundException", "Key does not exist", 400)
+    with (
+        broken.proxy.failing(gone, is_call("DescribeKey")),
+        pytest.raises(KeyStoreUnreachable, match="look at|describe|cannot"),
+    ):
+        broken.keys().find(broken.place.name(1))
+    assert broken.keys().find(broken.place.name(1)) == made
 
 
 @pytest.mark.parametrize("state", ["disabled", "deleted"])

@@ -106,6 +106,7 @@ class Life:
         sleeper, other = self.dice.sample([self.left, self.right], 2)
         self.stop(sleeper)
         asleep = sleeper.stopped and self.holds(sleeper)
+        begun = time.monotonic()
         self.begin(other)
         when = self.dice.choice(WAKING) if asleep else AFTERWARDS
         if when == MEANWHILE:
@@ -126,6 +127,8 @@ class Life:
             assert [s for s in late if s.accepted and s.what == "state"], (theirs, its)
             assert error_of(theirs) == "E_STATE_CONFLICT", theirs
         if asleep:
+            taken = next(sent.at for sent in theirs.sent if sent.what == "lease.json")
+            assert taken - begun >= TERM.total_seconds(), theirs
             self.woke_up(its, late, meanwhile=when == MEANWHILE)
 
     def stop(self, sleeper: Machine) -> None:
@@ -135,6 +138,7 @@ class Life:
             wait_for(lambda: sleeper.answered or self.holds(sleeper))
             time.sleep(self.dice.uniform(0, 0.8))
             sleeper.pause()
+            time.sleep(0.2)  # what is on the wire arrives
         else:
             what = self.dice.choice(list(WRITES))
             number = self.dice.randint(2 if what == "lease.json" else 1, WRITES[what])

@@ -16,10 +16,16 @@ from rotator.aws import AwsAccess, AwsClients
 from rotator.aws.families import NEW_KEY
 from rotator.domain.jwk import Algorithm, PublicKey, thumbprint
 from rotator.domain.keys import KeyHandle, KmsHandle
-from rotator.errors import InternalError, KeyStoreError, KeyStoreUnreachable, KeyStoreUnsure
+from rotator.errors import (
+    InternalError,
+    KeyStoreDenied,
+    KeyStoreError,
+    KeyStoreUnreachable,
+    KeyStoreUnsure,
+)
 from rotator.ports import Clock, Generated, Held, KeyName
 
-SETTLED: Final = timedelta(minutes=1)
+SETTLED: Final = timedelta(minutes=5)
 """After so long KMS's lists show every key that was asked for; AWS says "seconds, in rare cases minutes"."""
 
 
@@ -56,7 +62,7 @@ class KmsKeys:
             raise KeyStoreUnsure(
                 f"{arn} was made for {name.issuer}/{name.generation}, but could not be finished",
                 detail=f"{error.message}: {error.detail}",
-                hint=error.hint,
+                hint=error.hint if isinstance(error, KeyStoreDenied) else "",
             ) from error
 
     def find(self, name: KeyName) -> Generated | None:
@@ -74,8 +80,8 @@ class KmsKeys:
                 return None
         raise KeyStoreUnsure(
             f"nobody knows yet whether KMS made the key of {name.issuer}/{name.generation}",
-            detail=f"it was asked for less than {SETTLED.seconds} s ago, and KMS's lists lag behind",
-            hint="run it again in a minute",
+            detail=f"it was asked for less than {SETTLED.seconds // 60} min ago, and KMS's lists lag behind",
+            hint="run it again in some minutes",
         )
 
     def all_of(self, issuer: str) -> Sequence[Held]:

@@ -60,17 +60,29 @@ def find_tagged(kms: Kms, wanted: Mapping[str, str]) -> list[Tagged]:
         for arn, tags in read.items()
         if isinstance(tags, dict) and wanted.items() <= tags.items()
     }
-    described = {arn: kms.describe(kms.primary, arn) for arn in matching}
+    described = {arn: _described(kms, arn) for arn in matching}
     found = [
         Tagged(arn, matching[arn], known)
         for arn, known in described.items()
-        if known and known.get("KeyState") not in _GONE
+        if known.get("KeyState") not in _GONE
     ]
     if denials and not found:
         first, hidden = denials[0], len(denials)
         first.detail += f"; {hidden} of {len(arns)} keys do not show whether they are rotator's"
         raise first
     return found
+
+
+def _described(kms: Kms, arn: str) -> "KeyMetadataTypeDef":
+    """A key that is listed and tagged exists, whatever an answer that lags behind says: it is never taken for gone."""
+    known = kms.describe(kms.primary, arn)
+    if known is None:
+        attempt = kms.attempt(kms.primary, "kms:DescribeKey", arn)
+        raise KeyStoreUnreachable(
+            attempt.what,
+            detail="KMS lists the key and says that there is none: it is not consistent yet",
+        )
+    return known
 
 
 def tags_on(kms: Kms, arn: str) -> dict[str, str]:

@@ -8,7 +8,15 @@ from rotator.render.text.screen import Block, Cell, Style, blank, grid, line, sa
 from rotator.render.text.status import GONE
 from rotator.render.words import DASH, clean, count, date, key_name
 
-_MOMENTS = ("staged_at", "published_at", "activated_at", "retired_at", "removed_at", "revoked_at")
+_MOMENTS = (
+    "staged_at",
+    "published_at",
+    "activated_at",
+    "retired_at",
+    "removed_at",
+    "revoked_at",
+    "destroyed_at",
+)
 
 
 def history_text(report: HistoryReport) -> list[Block]:

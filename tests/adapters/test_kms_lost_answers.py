@@ -206,7 +206,7 @@ def test_a_key_that_is_listed_is_never_taken_for_gone(broken: Broken) -> None:
     gone = kms_error("NotFoundException", "Key does not exist", 400)
     with (
         broken.proxy.failing(gone, is_call("DescribeKey")),
-        pytest.raises(KeyStoreUnreachable, match="look at|describe|cannot"),
+        pytest.raises(KeyStoreUnreachable, match="cannot"),
     ):
         broken.keys().find(broken.place.name(1))
     assert broken.keys().find(broken.place.name(1)) == made

@@ -14,7 +14,7 @@ from botocore.awsrequest import AWSResponse
 
 from tests.e2e.aws_faults import Broken, action
 from tests.e2e.aws_hooks import Call, answer, passed_on, refusal
-from tests.e2e.kms_life import FIRST, MINUTE, SWITCH, TWO, Life, Lives
+from tests.e2e.kms_life import FIRST, SOON, SWITCH, TWO, Life, Lives
 from tests.e2e.place import ISSUER, Place, Ran
 from tests.servers.faulty import Answer, FaultyProxy
 from tests.servers.s3 import S3Endpoint
@@ -159,7 +159,7 @@ def test_what_is_refused_is_said_once_and_clearly(lives: Lives) -> None:
     life = lives.begin()
     for name, row in BEFORE_ANY_KEY.items():
         meets(life, name, row)
-        life.clock.advance(MINUTE)
+        life.clock.advance(SOON)
     life.goes_on(FIRST, "nothing is refused any more")
     for name, row in WITH_KEYS.items():
         meets(life, name, row)

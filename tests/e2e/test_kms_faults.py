@@ -29,8 +29,8 @@ from tests.e2e.kms_life import (
     DISABLE,
     FIRST,
     LIFE,
-    MINUTE,
     REMOVAL,
+    SOON,
     SWITCH,
     TWO,
     KilledError,
@@ -125,7 +125,7 @@ def meets(life: Life, case: Case, name: str) -> None:
     tells(under(life, case, name), expected, case.action, case.region)
     if not expected.startswith("E_") or name == "slow":
         return  # what took effect is not done again
-    life.clock.advance(MINUTE)
+    life.clock.advance(SOON)
     # Whether a key was made is found out before anything else is tried.
     expected = UNANSWERED if expected == UNSURE[0] else expected
     tells(under(life, case, name), expected, case.action, case.region)
@@ -186,7 +186,7 @@ def test_each_kind_of_call_of_a_state_in_a_bucket(lives: Lives, name: str) -> No
             assert error["code"] == expected, kind
             assert f"{action(kind.partition(' ')[0])}:" in error["detail"], (kind, error)
             assert PRIMARY in error["message"], (kind, error)
-        life.goes_on(replace(FIRST, after=MINUTE), f"{kind} {name}")
+        life.goes_on(replace(FIRST, after=SOON), f"{kind} {name}")
     life.place.ok("audit", "--verify")
 
 
@@ -226,7 +226,7 @@ def test_what_does_not_show_for_minutes_stops_the_run_and_not_the_signers(
         ran = life.apply(lagging, "--json")
         assert ran.code == CLOSED, ran
         life.onlooker.everything_verifies(life.clock.now(), moment.name)
-        life.clock.advance(MINUTE)
+        life.clock.advance(SOON)
     life.goes_on(moment, "KMS shows everything again")
 
 

@@ -31,13 +31,13 @@ from tests.adapters.states import DEAD
 from tests.e2e.aws_hooks import Points
 from tests.e2e.crashing_aws import apply_at_call
 from tests.e2e.failpoints import AFTER, BEFORE
-from tests.e2e.kms_life import FIRST, LIFE, MINUTE, TWO, KilledError, Life, Lives, Moment, die
+from tests.e2e.kms_life import FIRST, LIFE, SOON, TWO, KilledError, Life, Lives, Moment, die
 from tests.e2e.place import REGIONS, Place
 
 pytestmark = [pytest.mark.ministack, pytest.mark.slow]
 
 PROBE = ".conditional-write-probe"
-QUIET = replace(FIRST, after=MINUTE)
+QUIET = replace(FIRST, after=SOON)
 """An apply that moves no key."""
 Kill = tuple[str, str]
 SERVER = get_context("forkserver")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.servers.availability import missing_components
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent  # not resolved: a venv's python is a link
-JUNIT = ROOT / "reports" / "junit.xml"
+REPORTS = (ROOT / "reports" / "junit.xml", ROOT / "reports" / "junit-slow.xml")
 # Every branch of what decides is tested; the rest is measured and shown.
 FULLY_COVERED = ("rotator/domain/*", "rotator/planning/*")
 
@@ -35,7 +36,7 @@ STATIC = (
     Check("mypy", ("mypy", "--no-error-summary")),
     Check("import-linter", ("lint-imports",)),
 )
-PYTEST = ("pytest", f"--junit-xml={JUNIT.relative_to(ROOT)}")
+PYTEST = ("pytest", f"--junit-xml={REPORTS[0].relative_to(ROOT)}")
 FAST_TESTS = Check(
     "tests",
     (
@@ -46,10 +47,26 @@ FAST_TESTS = Check(
     ),
     live=True,
 )
-ALL_TESTS = Check(
-    "tests",
-    # A test at a time for each worker: the slow ones, sorted last, are shared out evenly.
-    (*PYTEST, "-n", "2", "--dist", "load", "--maxschedchunk", "1", "--cov", "--cov-report="),
+# A test at a time for each worker, so that two share them out evenly.
+SHARED_OUT = ("-n", "2", "--dist", "load", "--maxschedchunk", "1")
+MEASURED_TESTS = Check(
+    "tests, with coverage",
+    (*PYTEST, *SHARED_OUT, "-m", "not slow", "--cov", "--cov-report="),
+    live=True,
+)
+# Whole lives, kills and races: they reach nothing that the others do not, and measuring would take a third longer.
+SLOW_TESTS = Check(
+    "slow tests",
+    (
+        "pytest",
+        f"--junit-xml={REPORTS[1].relative_to(ROOT)}",
+        *SHARED_OUT,
+        "--no-cov",
+        "-m",
+        "slow",
+        "tests/e2e/test_year_kms.py",  # the longest first
+        "tests",
+    ),
     live=True,
 )
 COVERAGE = Check("coverage of everything", ("coverage", "report", "--format=total"), figure="%")
@@ -83,23 +100,24 @@ def run(check: Check) -> bool:
 
 
 def closing_line() -> str:
-    """Count the tests from the report that pytest wrote."""
-    if not JUNIT.exists():
-        return "0 passed, 0 failed"
-    suite = ET.parse(JUNIT).getroot().find("testsuite")  # noqa: S314 - written by the run just ended
-    counts = suite.attrib if suite is not None else {}
-    failed = int(counts.get("failures", 0)) + int(counts.get("errors", 0))
-    skipped = int(counts.get("skipped", 0))
-    passed = int(counts.get("tests", 0)) - failed - skipped
+    """Count the tests from the reports that pytest wrote."""
+    counts: Counter[str] = Counter()
+    for report in REPORTS:
+        suite = ET.parse(report).getroot().find("testsuite") if report.exists() else None  # noqa: S314 - our own
+        for name, count in suite.attrib.items() if suite is not None else ():
+            counts[name] += int(count) if count.isdecimal() else 0
+    failed, skipped = counts["failures"] + counts["errors"], counts["skipped"]
+    passed = counts["tests"] - failed - skipped
     return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
 
 
 def main(which: str) -> int:
     """Run the checks of one kind; the exit code is 1 when any failed."""
-    JUNIT.unlink(missing_ok=True)
+    for report in REPORTS:
+        report.unlink(missing_ok=True)
     checks = {
         "fast": (*STATIC, FAST_TESTS),
-        "all": (*STATIC, ALL_TESTS, COVERAGE, GATE),
+        "all": (*STATIC, MEASURED_TESTS, COVERAGE, GATE, SLOW_TESTS),
     }[which]
     failed = [check.name for check in checks if not run(check)]
     if failed:

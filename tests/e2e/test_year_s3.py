@@ -13,7 +13,7 @@ from tests.servers.ministack import Ministack
 
 
 def now_and_then(dice: random.Random) -> timedelta:
-    return dice.choice((1, 1, 2, 3)) * DAY + timedelta(minutes=dice.randrange(-90, 91))
+    return dice.choice((1, 2, 3, 3)) * DAY + timedelta(minutes=dice.randrange(-90, 91))
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ def test_a_year_in_buckets(s3_place: Callable[..., Place], time_machine: Minista
     year.live(days=400)
 
     assert year.verifiers.refused == []
-    assert year.verifiers.checked > 100_000
+    assert year.verifiers.checked > 75_000
     year.ends_well()
     dates_follow(place, clock)
 

@@ -92,6 +92,7 @@ class Months:
             copy.fetched_at = now
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", [WITH_STANDBY, JUST_IN_TIME], ids=["standby", "just in time"])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_living_token_is_refused(seed, policy):

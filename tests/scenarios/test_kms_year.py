@@ -67,6 +67,7 @@ class KmsMonths(Months):
         self.world.runs(days=2, every=12 * HOUR)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "policy"), [(10, WITH_STANDBY), (11, JUST_IN_TIME)], ids=["standby", "just in time"]
 )

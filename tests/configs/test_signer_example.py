@@ -136,8 +136,9 @@ def test_kid_and_key_stay_together_when_the_alias_moves_in_between(place):
     """Design T9b: the kid of one key over the signature of another is the classic failure."""
     old, new = place.kms_key("old", "ES256"), place.kms_key("new", "ES256")
     kms = place.client("kms")
-    for name in [a["AliasName"] for a in kms.list_aliases()["Aliases"]]:
-        kms.delete_alias(AliasName=name)
+    # Its own alone: the server is shared with other tests.
+    if ALIAS in {alias["AliasName"] for alias in kms.list_aliases()["Aliases"]}:
+        kms.delete_alias(AliasName=ALIAS)
     kms.create_alias(AliasName=ALIAS, TargetKeyId=old["key_id"])
     place.orders("old", "ES256", old)
     signer = place.signer(MovesTheAlias(kms, new["key_id"]), ALIAS)

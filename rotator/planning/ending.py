@@ -59,7 +59,7 @@ def destroy(situation: Situation, draft: Draft) -> None:
     for key in situation.state.keys:
         if phase(key) is not Phase.REMOVED or key.moments.destroyed_at:
             continue
-        wait = _not_yet(situation, key)
+        wait = _not_destroyed_yet(situation, key)
         if wait:
             draft.wait(wait)
             continue
@@ -74,7 +74,7 @@ def destroy(situation: Situation, draft: Draft) -> None:
         )
 
 
-def _not_yet(situation: Situation, key: Key) -> Wait | None:
+def _not_destroyed_yet(situation: Situation, key: Key) -> Wait | None:
     """Why a removed key's private half stays for now."""
     opens = removal_of(situation, key).opens
     if key.ever_signed and (opens is None or opens > situation.now):

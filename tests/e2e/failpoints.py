@@ -38,6 +38,15 @@ T = TypeVar("T")
 BEFORE, AFTER = "before", "after"
 
 
+class KilledError(BaseException):
+    """No handler for errors may catch it, as none can catch SIGKILL."""
+
+
+def die() -> NoReturn:
+    """Die, as far as the code that runs can tell."""
+    raise KilledError
+
+
 @dataclass
 class Failpoints:
     """Counts calls; calls `die` before or after the one that is fatal (None: none), and at every later one.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
 
 from tests.e2e.aws_hooks import Around, HookedClients, passed_on
 from tests.e2e.kms_onlooker import Onlooker
@@ -16,15 +15,6 @@ from tests.servers.s3 import S3Endpoint
 DAY = timedelta(days=1)
 SOON = timedelta(minutes=6)  # by then what KMS lists is believed
 TWO = REGIONS[:2]
-
-
-class KilledError(BaseException):
-    """No handler for errors may catch it, as none can catch SIGKILL."""
-
-
-def die() -> NoReturn:
-    """What `kill -9` does at that moment."""
-    raise KilledError
 
 
 @dataclass(frozen=True)

@@ -24,21 +24,8 @@ from tests.e2e.aws_faults import (
     throttled,
 )
 from tests.e2e.aws_hooks import Points
-from tests.e2e.failpoints import AFTER
-from tests.e2e.kms_life import (
-    DISABLE,
-    FIRST,
-    LIFE,
-    REMOVAL,
-    SOON,
-    SWITCH,
-    TWO,
-    KilledError,
-    Life,
-    Lives,
-    Moment,
-    die,
-)
+from tests.e2e.failpoints import AFTER, KilledError, die
+from tests.e2e.kms_life import DISABLE, FIRST, LIFE, REMOVAL, SOON, SWITCH, TWO, Life, Lives, Moment
 from tests.e2e.place import Ran
 from tests.fakes.clock import FakeClock
 from tests.servers.faulty import Delay, FaultyProxy, Request

@@ -30,8 +30,8 @@ from rotator.ports import Lease
 from tests.adapters.states import DEAD
 from tests.e2e.aws_hooks import Points
 from tests.e2e.crashing_aws import apply_at_call
-from tests.e2e.failpoints import AFTER, BEFORE
-from tests.e2e.kms_life import FIRST, LIFE, SOON, TWO, KilledError, Life, Lives, Moment, die
+from tests.e2e.failpoints import AFTER, BEFORE, KilledError, die
+from tests.e2e.kms_life import FIRST, LIFE, SOON, TWO, Life, Lives, Moment
 from tests.e2e.place import REGIONS, Place
 
 pytestmark = [pytest.mark.ministack, pytest.mark.slow]

@@ -5,7 +5,6 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from typing import NoReturn
 
 import pytest
 
@@ -15,16 +14,8 @@ from rotator.domain.jwks import Jwks, parse
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.policy import Policy
 from rotator.domain.signing import SigningDocument, parse_signing
-from tests.e2e.failpoints import AFTER, BEFORE, Failpoints
+from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
 from tests.scenarios.world import DAY, JWKS, SIGNING, Regions
-
-
-class KilledError(BaseException):
-    """No handler for errors may catch it, as none can catch SIGKILL."""
-
-
-def die() -> NoReturn:
-    raise KilledError
 
 
 def nothing(world: Regions) -> None:

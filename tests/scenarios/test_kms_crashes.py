@@ -8,24 +8,15 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import NoReturn
 
 import pytest
 
 from rotator.app.apply import apply
 from rotator.domain.keys import KmsHandle
 from rotator.domain.lifecycle import Phase
-from tests.e2e.failpoints import AFTER, BEFORE, Failpoints
+from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
 from tests.fakes.kms import MemoryKms
 from tests.scenarios.world import ALIAS, DAY, JWKS, SIGNING, Regions
-
-
-class KilledError(BaseException):
-    """No handler for errors may catch it, as none can catch SIGKILL."""
-
-
-def die() -> NoReturn:
-    raise KilledError
 
 
 def first_run(world: Regions) -> None:

@@ -82,9 +82,10 @@ lock: | .make/python ## Pins all requirements anew (LOCK_FLAGS=--upgrade for new
 	$(LOCK) pyproject.toml requirements/build.in --output-file requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra dev requirements/build.in --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) requirements/ministack.in --output-file requirements/ministack.txt
+	$(LOCK) requirements/servers.in --output-file requirements/servers.txt
 	cd tests/node && npm install --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund
 
 .PHONY: clean
 clean: ## Removes everything that make created
-	rm -rf .make .venv .venv-ministack .venv-lock tests/node/node_modules quickstart reports
+	rm -rf .make .venv .venv-ministack .venv-servers .venv-lock tests/node/node_modules quickstart reports
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.* dist build

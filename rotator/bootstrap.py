@@ -31,6 +31,7 @@ from rotator.config.settings import (
 from rotator.doctors import doctors_for
 from rotator.domain.jwk import Algorithm
 from rotator.domain.keys import KeyHandle
+from rotator.domain.policy import JWKS_TYPE
 from rotator.errors import UsageError
 from rotator.ports import (
     AliasTarget,
@@ -47,12 +48,12 @@ from rotator.ports import (
     Probe,
     Reporter,
     StateStore,
+    TimeSource,
 )
 
 if TYPE_CHECKING:
     from rotator.aws import AwsAccess, AwsClients
 
-_JWKS_TYPE = "application/jwk-set+json"
 _SIGNING_TYPE = "application/json"
 _SIGNING_CACHE = "no-store"
 """A signer that read an old copy would go on with the old key."""
@@ -78,6 +79,7 @@ def build_world(
         clock=clock,
         state=makers.state(settings.state),
         probe=_probe(selected),
+        time=_time_source(),
         reporter=reporter,
         issuers=selected,
         config_digest=settings.digest,
@@ -128,7 +130,7 @@ class _Makers:
             region.name: RegionPorts(
                 self.target(region.jwks, public=True),
                 self.target(region.signing, public=False),
-                region.urls,
+                region.checks,
                 self.alias(region, aliases[region.name]),
             )
             for region in spec.regions
@@ -190,7 +192,7 @@ class _Makers:
                     _access(spec.aws),
                     spec.bucket,
                     spec.key,
-                    _JWKS_TYPE if public else _SIGNING_TYPE,
+                    JWKS_TYPE if public else _SIGNING_TYPE,
                     spec.cache_control if public else _SIGNING_CACHE,
                 )
             case _:
@@ -245,10 +247,16 @@ def _access(spec: AwsSpec) -> "AwsAccess":
     )
 
 
+def _time_source() -> TimeSource:
+    from rotator.adapters.time_source import SystemTime
+
+    return SystemTime()
+
+
 def _probe(issuers: Sequence[IssuerWorld]) -> Probe:
     """The probe, imported before any thread starts: two threads that import one library may see half of it."""
     regions = [region for issuer in issuers for region in issuer.regions.values()]
-    if any(region.public_urls for region in regions) or any(i.jwks_url for i in issuers):
+    if any(region.checks for region in regions) or any(i.jwks_url for i in issuers):
         from rotator.adapters.http_probe import HttpProbe
 
         return HttpProbe()
@@ -258,7 +266,17 @@ def _probe(issuers: Sequence[IssuerWorld]) -> Probe:
 class NothingToProbe:
     """The probe of a configuration without URLs, which needs no HTTP library."""
 
-    def get(self, url: str) -> HttpAnswer | NoAnswer:
+    def addresses(self, url: str) -> tuple[str, ...] | NoAnswer:
+        """No look."""
+        return NoAnswer(f"{url} is not in the configuration")
+
+    def get(
+        self,
+        url: str,
+        *,
+        address: str | None = None,  # noqa: ARG002  (a port's)
+        token: str | None = None,  # noqa: ARG002
+    ) -> HttpAnswer | NoAnswer:
         """No look."""
         return NoAnswer(f"{url} is not in the configuration")
 

@@ -248,6 +248,14 @@ class NoSuchKey(RotatorError):
     default_hint = "rotator history lists every key there ever was"
 
 
+class DecisionRefused(RotatorError):
+    """What an operator decides about a key cannot be carried out as things are (design I7)."""
+
+    code = "E_DECISION"
+    runbook = "runbooks/foreign-key.md"
+    default_hint = "rotator plan names every key that waits for a decision"
+
+
 class NothingToSignWith(RotatorError):
     """The region's signing target names no key yet."""
 

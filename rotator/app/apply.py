@@ -7,7 +7,7 @@ from rotator.app.catching_up import catch_up
 from rotator.app.execute import execute, record_settled, recover
 from rotator.app.gather import gather, load_state
 from rotator.app.listing import listing_of
-from rotator.app.looking import side_by_side
+from rotator.app.parallel import side_by_side
 from rotator.app.plan import make_plan, plan_of
 from rotator.app.reports import ApplyReport, StepResult
 from rotator.app.run import Run

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from rotator.app.journal import Outcome
-from rotator.app.looking import read_view
+from rotator.app.reads import read_view
 from rotator.app.run import Run, aws_region_of, key_of, staged_key
 from rotator.app.writing import body_of, expected_etag, point, write
 from rotator.domain.inventory import JwksRead, RegionView

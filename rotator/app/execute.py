@@ -12,7 +12,7 @@ from dataclasses import replace
 from rotator.app.effects import effect_of, found_of
 from rotator.app.gather import fold_views, keep_evidence, with_lineage
 from rotator.app.journal import Outcome, begin, finish, lines, moment_lines
-from rotator.app.looking import side_by_side
+from rotator.app.parallel import side_by_side
 from rotator.app.reports import StepResult
 from rotator.app.run import Run, save
 from rotator.domain.evidence import end_runs
@@ -52,7 +52,8 @@ def _only_adds(run: Run, step: Step) -> bool:
     if isinstance(step, WriteJwks):
         document = run.inventory.views[step.region].jwks_document()
         served = set(document.kids()) if document else set[str]()
-        known = {key.kid for key in run.inventory.state.keys}
+        state = run.inventory.state
+        known = {key.kid for key in state.keys} | {key.kid for key in state.foreign}
         return served <= set(step.keys) <= served | known
     return isinstance(step, Generate | Replicate)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from rotator.app.listing import NO_LISTING, Listing, as_left, known_regions
-from rotator.app.looking import Glance, glance_at_all, look_of
+from rotator.app.looking import Glance, glance_at_all, is_ours, is_under_repair
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.evidence import (
     Evidence,
@@ -16,10 +16,9 @@ from rotator.domain.evidence import (
     fold_signing,
     fold_staleness,
 )
-from rotator.domain.inventory import Inventory, JwksRead, RegionView
+from rotator.domain.inventory import Inventory, RegionView
 from rotator.domain.keys import Key, WrappedHandle
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import JwksStep
 from rotator.domain.state import IssuerState
 from rotator.domain.timing import staleness
 from rotator.errors import StateError
@@ -49,11 +48,11 @@ def gather(
     """
     before, versions = world.state.load_evidence(issuer.name), _asks_for_versions(state)
     known = known_regions(issuer, state, listing)
-    glances = glance_at_all(world, issuer, known, versions=versions)
+    glances = glance_at_all(world, issuer, state, known, versions=versions)
     evidence = _fold(world, issuer, state, before, glances)
     for _ in range(_samples_lacking(issuer, state, evidence)):
         world.clock.sleep(PAUSE)
-        glances = glance_at_all(world, issuer, {}, versions=versions)
+        glances = glance_at_all(world, issuer, state, {}, versions=versions)
         evidence = _fold(world, issuer, state, evidence, glances)
     if state.serial:  # looking at a fresh folder leaves nothing in it
         evidence = keep_evidence(world, evidence, before)
@@ -117,30 +116,16 @@ def _fold(
 ) -> Evidence:
     kids = tuple(key.kid for key in state.keys)
     for gate, glance in glances.items():
-        if glance.view and not _is_ours(state, gate, glance.view):
+        changed = glance.view and not is_ours(state, gate, glance.view)
+        if changed or is_under_repair(state, gate):
             evidence = end_runs(evidence, gate)
-        look = look_of(world, issuer, state, gate, glance)
+        look = glance.look
         evidence = fold_look(evidence, gate, look, kids)
         cache = measured_cache(issuer.setup, evidence, gate)
         old = staleness(issuer.setup.policy, cache).total
         evidence = fold_staleness(evidence, gate, old, look.at)
     views = {name: glance.view for name, glance in glances.items() if glance.view is not None}
     return fold_views(world, state, evidence, views)
-
-
-def _is_ours(state: IssuerState, region: str, view: RegionView) -> bool:
-    """Whether the region's document is the one that was written last, or one that an open intent was writing."""
-    record = state.record(region)
-    if (
-        not isinstance(view.jwks, JwksRead)
-        or not record.jwks_kids
-        or view.jwks.etag == record.jwks_etag
-    ):
-        return True
-    document = view.jwks_document()
-    steps = state.intent.steps if state.intent else ()
-    intended = [s.keys for s in steps if isinstance(s, JwksStep) and s.region == region]
-    return document is not None and document.kids() in intended
 
 
 def _samples_lacking(issuer: IssuerWorld, state: IssuerState, evidence: Evidence) -> int:

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from rotator.app.looking import Known, side_by_side
+from rotator.app.parallel import side_by_side
+from rotator.app.reads import Known
 from rotator.app.world import IssuerWorld, RegionPorts, World
 from rotator.domain.inventory import Absent, AliasRead, JwksRead, RegionView, SigningRead
 from rotator.domain.jwks import Jwks, ServedKey, own_entry, render
 from rotator.domain.signing import parse_signing
 from rotator.domain.state import IssuerState, RegionRecord
 from rotator.errors import TargetError
+from rotator.planning.decisions import as_entry
 from rotator.ports import Catalogue
 
 L = TypeVar("L", JwksRead | Absent, SigningRead | Absent, AliasRead | Absent)
@@ -57,7 +59,7 @@ def known_regions(issuer: IssuerWorld, state: IssuerState, listing: Listing) -> 
 
 
 def as_left(state: IssuerState, record: RegionRecord, *, has_alias: bool) -> RegionView:
-    """A region as rotator last left it; the text of foreign keys is not remembered, their kids are."""
+    """A region as rotator last left it; of foreign keys that nobody decided about only the kids are remembered."""
     alias = _left_alias(record) if has_alias else None
     return RegionView(_left_jwks(state, record), _left_signing(record), alias)
 
@@ -66,8 +68,13 @@ def _left_jwks(state: IssuerState, record: RegionRecord) -> JwksRead | Absent:
     if record.jwks_etag is None:
         return Absent()
     keys = ((kid, state.key(kid)) for kid in record.jwks_kids)
-    entries = tuple(own_entry(key.jwk) if key else ServedKey(kid, None, "{}") for kid, key in keys)
+    entries = tuple(own_entry(key.jwk) if key else _foreign(state, kid) for kid, key in keys)
     return JwksRead(record.jwks_etag, render(entries), Jwks(entries))
+
+
+def _foreign(state: IssuerState, kid: str) -> ServedKey:
+    decision = state.foreign_key(kid)
+    return as_entry(decision) if decision else ServedKey(kid, None, "{}")
 
 
 def _left_signing(record: RegionRecord) -> SigningRead | Absent:

@@ -1,237 +1,203 @@
-"""Looks at one issuer's regions and URLs, all side by side; what does not answer becomes data, not an exception."""
+"""Looks at one issuer's regions and URLs, all checks of all of them side by side, and judges each where it is made.
+
+Nothing larger than a verdict leaves a check, so that memory does not grow with the number of regions.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import TypeVar, assert_never
+from typing import assert_never
 
-from rotator.app.world import IssuerWorld, RegionPorts, World
-from rotator.domain.evidence import Check, CheckKind, Look
-from rotator.domain.inventory import (
-    Absent,
-    AliasRead,
-    JwksRead,
-    RegionView,
-    SigningRead,
-    Unavailable,
+from rotator.app.canary import look_with_canary
+from rotator.app.clock_looks import clock_of_answers, look_at_clock
+from rotator.app.parallel import side_by_side
+from rotator.app.reads import NOTHING_KNOWN, Known, reads_of, view_of
+from rotator.app.urls import UrlLook, look_at_url
+from rotator.app.verifiers import look_at_verifiers
+from rotator.app.world import IssuerWorld, World
+from rotator.domain.checks import (
+    CanaryCheck,
+    CheckSpec,
+    ClockCheck,
+    HttpCheck,
+    VerifierCheck,
 )
-from rotator.domain.jwks import parse
+from rotator.domain.clocks import Reading
+from rotator.domain.evidence import Check, CheckKind, Look, Verdict
+from rotator.domain.inventory import Absent, JwksRead, RegionView, Unavailable
+from rotator.domain.plan import JwksStep, RepairJwks
 from rotator.domain.policy import JWKS_URL
-from rotator.domain.signing import parse_signing
 from rotator.domain.state import IssuerState
-from rotator.errors import TargetDenied, TargetError, TargetMissing
-from rotator.planning.judging import Expected, expected_at, judge_http, judge_origin, no_look
-from rotator.ports import AliasTarget, DocumentTarget, HttpAnswer, NoAnswer, Probe, Stored
-
-A = TypeVar("A")
-B = TypeVar("B")
-
-MOST_AT_ONCE = 64
-"""Threads of one fan-out; each waits on one region."""
-
-
-Reading = Stored | Absent | Unavailable
-"""What reading a document came to."""
-
-Answer = HttpAnswer | NoAnswer
+from rotator.planning.judging import Expected, expected_at, judge_origin, no_look, odd_headers
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What one gate answered: the region (None for the issuer's own URL), and each public URL."""
+    """What one gate answered: the region (None for the issuer's own URL), and its checks."""
 
     view: RegionView | None
-    answers: tuple[tuple[str, Answer], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What need not be read of a region, since a listing told it already; None where it must be."""
-
-    jwks: JwksRead | Absent | None = None
-    signing: SigningRead | Absent | None = None
-    alias: AliasRead | Absent | None = None
-
-
-NOTHING_KNOWN = Known()
-
-
-def side_by_side(work: Callable[[A], B], items: Sequence[A]) -> list[B]:
-    """`work` on all items at once; results in order, the first exception raised after all have ended."""
-    if len(items) < 2:
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(min(len(items), MOST_AT_ONCE)) as pool:
-        return list(pool.map(work, items))
-
-
-def glance_at_all(
-    world: World, issuer: IssuerWorld, known: Mapping[str, Known], *, versions: bool
-) -> dict[str, Glance]:
-    """One glance at every gate: documents, aliases and URLs of all regions side by side.
-
-    `versions` asks for the oldest versions that are kept of the signing targets too.
-    """
-    jobs: list[_Job] = []
-    for name, region in issuer.regions.items():
-        jobs.extend(_reads(name, region, known.get(name, NOTHING_KNOWN), versions=versions))
-        jobs.extend(_probes(world.probe, name, region.public_urls))
-    if issuer.jwks_url:
-        jobs.extend(_probes(world.probe, JWKS_URL, (issuer.jwks_url,)))
-    results = side_by_side(lambda job: job.work(), jobs)
-    found = {(job.gate, job.part): result for job, result in zip(jobs, results, strict=True)}
-    return {
-        gate: Glance(_view_of(gate, issuer, known, found), _answers(gate, found))
-        for gate in dict.fromkeys((*issuer.regions, *(job.gate for job in jobs)))
-    }
-
-
-def read_view(region: RegionPorts) -> RegionView:
-    """A region as it is now: both documents and the alias."""
-    jobs = list(_reads("", region, NOTHING_KNOWN, versions=False))
-    results = side_by_side(lambda job: job.work(), jobs)
-    found = {job.part: result for job, result in zip(jobs, results, strict=True)}
-    return _view(found, NOTHING_KNOWN)
-
-
-def look_of(
-    world: World, issuer: IssuerWorld, state: IssuerState, gate: str, glance: Glance
-) -> Look:
-    """The checks that a glance amounts to."""
-    now = world.clock.now()
-    expected = expected_at(issuer.setup, state, gate, now)
-    checks = [_judge(url, answer, expected) for url, answer in glance.answers]
-    if glance.view is not None:
-        checks.insert(0, _judge_view(issuer.regions[gate].jwks.location, glance.view, expected))
-    return Look(now, tuple(checks))
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One request of a glance; `part` is a part of the region's view, or a URL."""
+    """One request or check of a glance; `part` is a part of the region's view, or the number of a check."""
 
     gate: str
     part: str
     work: Callable[[], object]
 
 
-_PARTS = ("jwks", "signing", "alias", "oldest_signing")
-
-
-def _reads(gate: str, region: RegionPorts, known: Known, *, versions: bool) -> Iterator[_Job]:
-    if known.jwks is None:
-        yield _Job(gate, "jwks", partial(_read, region.jwks))
-    if known.signing is None:
-        yield _Job(gate, "signing", partial(_read, region.signing))
-    if region.alias and known.alias is None:
-        yield _Job(gate, "alias", partial(_read_alias, region.alias))
-    if versions:
-        yield _Job(gate, "oldest_signing", partial(_oldest, region.signing))
-
-
-def _probes(probe: Probe, gate: str, urls: Sequence[str]) -> Iterator[_Job]:
-    return (_Job(gate, url, partial(probe.get, url)) for url in urls)
-
-
-def _view_of(
-    gate: str,
+def glance_at_all(
+    world: World,
     issuer: IssuerWorld,
+    state: IssuerState,
     known: Mapping[str, Known],
-    found: Mapping[tuple[str, str], object],
-) -> RegionView | None:
-    if gate not in issuer.regions:
-        return None
-    parts = {part: found[gate, part] for part in _PARTS if (gate, part) in found}
-    return _view(parts, known.get(gate, NOTHING_KNOWN))
+    *,
+    versions: bool,
+) -> dict[str, Glance]:
+    """One glance at every gate: documents, aliases and checks of all regions side by side.
+
+    `versions` asks for the oldest versions that are kept of the signing targets too.
+    """
+    now = world.clock.now()
+    gates = (*issuer.regions, *((JWKS_URL,) if issuer.jwks_url else ()))
+    expected = {gate: expected_at(issuer.setup, state, gate, now) for gate in gates}
+    jobs = [
+        job
+        for gate in gates
+        for job in _jobs(world, issuer, state, gate, expected[gate], known, versions=versions)
+    ]
+    results = side_by_side(lambda job: job.work(), jobs)
+    found: dict[str, dict[str, object]] = {gate: {} for gate in gates}
+    for job, result in zip(jobs, results, strict=True):
+        found[job.gate][job.part] = result
+    return {
+        gate: _glance(world, issuer, state, gate, found[gate], expected[gate], known)
+        for gate in gates
+    }
 
 
-def _view(parts: Mapping[str, object], known: Known) -> RegionView:
-    jwks, signing, oldest = (parts.get(part) for part in ("jwks", "signing", "oldest_signing"))
-    alias = parts.get("alias", known.alias)
-    return RegionView(
-        known.jwks or _as_jwks(jwks),
-        known.signing or _as_signing(signing),
-        alias if isinstance(alias, AliasRead | Absent | Unavailable) else None,
-        oldest if isinstance(oldest, datetime) else None,
-    )
+def _jobs(
+    world: World,
+    issuer: IssuerWorld,
+    state: IssuerState,
+    gate: str,
+    expected: Expected,
+    known: Mapping[str, Known],
+    *,
+    versions: bool,
+) -> Iterator[_Job]:
+    if gate == JWKS_URL:
+        own = HttpCheck(issuer.jwks_url or "")
+        yield _Job(gate, "0", partial(look_at_url, world.probe, world.clock, own, expected))
+        return
+    ports = issuer.regions[gate]
+    for read in reads_of(ports, known.get(gate, NOTHING_KNOWN), versions=versions):
+        yield _Job(gate, read.part, read.work)
+    for number, spec in enumerate(ports.checks):
+        work = _work(world, issuer, state, gate, spec, expected)
+        yield _Job(gate, str(number), work)
 
 
-def _as_jwks(read: object) -> JwksRead | Absent | Unavailable:
-    match read:
-        case Stored(body, etag):
-            return JwksRead(etag, body, parse(body))
-        case Absent() | Unavailable():
-            return read
+def _work(
+    world: World,
+    issuer: IssuerWorld,
+    state: IssuerState,
+    region: str,
+    spec: CheckSpec,
+    expected: Expected,
+) -> Callable[[], object]:
+    """What a check does; it takes as long as it takes, next to all others."""
+    match spec:
+        case HttpCheck():
+            return partial(look_at_url, world.probe, world.clock, spec, expected)
+        case VerifierCheck():
+            return partial(
+                look_at_verifiers, world.probe, world.clock, spec, issuer.setup, expected
+            )
+        case ClockCheck():
+            return partial(look_at_clock, world, issuer, region, spec)
+        case CanaryCheck():
+            urls = issuer.regions[region].public_urls
+            return partial(look_with_canary, world, issuer, state, region, spec, urls)
         case _:
-            raise TypeError(read)
+            assert_never(spec)
 
 
-def _as_signing(read: object) -> SigningRead | Absent | Unavailable:
-    match read:
-        case Stored(body, etag):
-            return SigningRead(etag, body, parse_signing(body))
-        case Absent() | Unavailable():
-            return read
-        case _:
-            raise TypeError(read)
+def _glance(
+    world: World,
+    issuer: IssuerWorld,
+    state: IssuerState,
+    gate: str,
+    found: Mapping[str, object],
+    expected: Expected,
+    known: Mapping[str, Known],
+) -> Glance:
+    checks, readings = _checks([result for part, result in found.items() if part.isdecimal()])
+    dates = clock_of_answers(readings, issuer.setup.policy.max_clock_drift)
+    view = None
+    if gate != JWKS_URL:
+        view = view_of(found, known.get(gate, NOTHING_KNOWN))
+        checks.insert(0, _origin(issuer, state, gate, view, expected))
+    # A clock that was asked for itself says more than a Date that came along, but for a wrong one.
+    asked = any(check.kind is CheckKind.CLOCK for check in checks)
+    if dates and (dates.verdict is Verdict.FAIL or not asked):
+        checks.append(dates)
+    return Glance(view, Look(world.clock.now(), tuple(checks)))
 
 
-def _answers(gate: str, found: Mapping[tuple[str, str], object]) -> tuple[tuple[str, Answer], ...]:
-    return tuple(
-        (part, answer)
-        for (of, part), answer in found.items()
-        if of == gate and isinstance(answer, HttpAnswer | NoAnswer)
-    )
+def _checks(results: Sequence[object]) -> tuple[list[Check], list[Reading]]:
+    checks: list[Check] = []
+    readings: list[Reading] = []
+    for result in results:
+        match result:
+            case UrlLook(check, dates):
+                checks.append(check)
+                readings.extend(dates)
+            case Check():
+                checks.append(result)
+            case tuple():
+                checks.extend(check for check in result if isinstance(check, Check))
+            case _:
+                raise TypeError(result)
+    return checks, readings
 
 
-def _read(target: DocumentTarget) -> Reading:
-    try:
-        return target.read() or Absent()
-    except TargetError as error:
-        return _unavailable(error)
-
-
-def _read_alias(alias: AliasTarget) -> AliasRead | Absent | Unavailable:
-    try:
-        arn = alias.read()
-    except TargetError as error:
-        return _unavailable(error)
-    return AliasRead(arn) if arn else Absent()
-
-
-def _oldest(target: DocumentTarget) -> datetime | None:
-    try:
-        return target.oldest_version()
-    except TargetError:
-        return None
-
-
-def _unavailable(error: TargetError) -> Unavailable:
-    words = f"{error.message} ({error.detail})" if error.detail else error.message
-    # What is missing stays missing until somebody does something; what is down comes back by itself.
-    if isinstance(error, TargetDenied | TargetMissing):
-        words = f"{words}: {error.hint}"
-    return Unavailable(error.code, words)
-
-
-def _judge_view(location: str, view: RegionView, expected: Expected) -> Check:
+def _origin(
+    issuer: IssuerWorld, state: IssuerState, region: str, view: RegionView, expected: Expected
+) -> Check:
+    location = issuer.regions[region].jwks.location
     match view.jwks:
         case Unavailable(_, detail):
             return no_look(CheckKind.ORIGIN, location, detail)
         case Absent():
             return judge_origin(location, None, expected)
         case JwksRead(_, _, document):
-            return judge_origin(location, document, expected)
+            setup = issuer.setup.region(region)
+            odd = odd_headers(view.jwks, setup) if setup else ()
+            strange = () if is_ours(state, region, view) else ("somebody else wrote it",)
+            return judge_origin(location, document, expected, (*strange, *odd))
         case _:
             assert_never(view.jwks)
 
 
-def _judge(url: str, answer: HttpAnswer | NoAnswer, expected: Expected) -> Check:
-    match answer:
-        case NoAnswer(detail):
-            return no_look(CheckKind.HTTP, url, detail)
-        case HttpAnswer(status, headers, body, truncated, latency):
-            return judge_http(url, status, headers, None if truncated else body, expected, latency)
-        case _:
-            assert_never(answer)
+def is_ours(state: IssuerState, region: str, view: RegionView) -> bool:
+    """Whether the region's document is the one that was written last, or one that an open intent was writing."""
+    record = state.record(region)
+    if (
+        not isinstance(view.jwks, JwksRead)
+        or not record.jwks_kids
+        or view.jwks.etag == record.jwks_etag
+    ):
+        return True
+    document = view.jwks_document()
+    steps = state.intent.steps if state.intent else ()
+    intended = [s.keys for s in steps if isinstance(s, JwksStep) and s.region == region]
+    return document is not None and document.kids() in intended
+
+
+def is_under_repair(state: IssuerState, region: str) -> bool:
+    """Whether a run that died was putting the region's document back; nobody recorded yet whether it did."""
+    steps = state.intent.steps if state.intent else ()
+    return any(isinstance(step, RepairJwks) and step.region == region for step in steps)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from rotator.app.gather import gather, load_state, remembered
 from rotator.app.listing import NO_LISTING, Listing, listing_of
-from rotator.app.looking import side_by_side
+from rotator.app.parallel import side_by_side
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.evidence import Evidence, Sighting, Verdict
 from rotator.domain.inventory import Inventory

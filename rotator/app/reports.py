@@ -10,6 +10,7 @@ from rotator.domain.lifecycle import Phase
 from rotator.domain.plan import IssuerPlan, Plan, Step, Wait
 from rotator.domain.state import Hold
 from rotator.errors import Diagnostics
+from rotator.ports import KernelClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,32 @@ class RegionVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldEnds:
+    """An issuer's hold that will have ended: what is due then goes on."""
+
+    issuer: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyReport:
-    """The propagation gate; `overdue` names rotations that silently stopped (design T10)."""
+    """The propagation gate at `at`, which is later than `looked_at` where that was asked for (`--as-of`).
+
+    `overdue` names rotations that silently stopped (design T10), each behind its issuer and a colon; `holds` those that
+    will have ended, and `host` is what this host's kernel says of its clock; neither closes anything.
+    """
 
     at: datetime
     regions: tuple[RegionVerdict, ...]
     overdue: tuple[str, ...] = ()
+    holds: tuple[HoldEnds, ...] = ()
+    looked_at: datetime | None = None
+    host: KernelClock | None = None
+
+    @property
+    def ahead(self) -> bool:
+        """Whether it is about another moment than that of the look."""
+        return self.looked_at is not None and self.at != self.looked_at
 
     @property
     def verdict(self) -> Verdict:

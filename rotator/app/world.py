@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from rotator.domain.checks import CheckSpec, HttpCheck
 from rotator.domain.policy import IssuerSetup
 from rotator.errors import UsageError
 from rotator.ports import (
@@ -17,6 +18,7 @@ from rotator.ports import (
     Probe,
     Reporter,
     StateStore,
+    TimeSource,
 )
 
 LEASE_TERM = timedelta(minutes=3)
@@ -25,12 +27,17 @@ LEASE_TERM = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class RegionPorts:
-    """One region of one issuer: its two documents, the public URLs that serve the first, and its KMS alias."""
+    """One region of one issuer: its two documents, what looks at it from outside, and its KMS alias."""
 
     jwks: DocumentTarget
     signing: DocumentTarget
-    public_urls: tuple[str, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
     alias: AliasTarget | None = None
+
+    @property
+    def public_urls(self) -> tuple[str, ...]:
+        """The URLs that serve its JWKS to the public."""
+        return tuple(check.url for check in self.checks if isinstance(check, HttpCheck))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class World:
     clock: Clock
     state: StateStore
     probe: Probe
+    time: TimeSource
     reporter: Reporter
     issuers: tuple[IssuerWorld, ...]
     config_digest: str

@@ -2,13 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from rotator.app.looking import read_view
+from rotator.app.reads import read_view
 from rotator.app.world import RegionPorts
 from rotator.domain.inventory import Inventory, JwksRead, RegionView, SigningRead
-from rotator.domain.jwks import own_entry, render
+from rotator.domain.jwks import render
 from rotator.domain.plan import JwksStep, SigningStep
 from rotator.domain.signing import render_signing
 from rotator.errors import InternalError, TargetConflict, TargetError
+from rotator.planning.decisions import entries_of
 from rotator.planning.orders import orders
 from rotator.ports import AliasTarget, Clock
 
@@ -17,12 +18,10 @@ _ALIAS_PAUSE = timedelta(milliseconds=500)
 
 
 def body_of(inventory: Inventory, step: JwksStep | SigningStep, now: datetime) -> bytes:
-    """The exact bytes that a step writes. Foreign keys keep the text that the region serves."""
+    """The exact bytes that a step writes. Foreign keys keep the text that the region serves, adopted ones that of their adoption."""
     state = inventory.state
     if isinstance(step, JwksStep):
-        document = inventory.views[step.region].jwks_document()
-        entries = {entry.kid: entry for entry in (document.keys if document else ())}
-        entries |= {key.kid: own_entry(key.jwk) for key in state.keys}
+        entries = entries_of(state, inventory.views[step.region].jwks_document())
         missing = [kid for kid in step.keys if kid not in entries]
         if missing:
             raise TargetConflict(f"nobody has the public half of {missing[0][:8]} any more")

@@ -26,10 +26,23 @@ def command(
             metavar="FILE", help="Apply exactly this saved plan, or refuse it as stale."
         ),
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VERIFIER/ALGORITHM",
+            help="Take what a new algorithm breaks, as the plan names it (repeatable); it is kept.",
+        ),
+    ] = None,
     yes: Yes = False,
     json: Json = False,
 ) -> int:
     """Do what is due: plan, show, ask, apply, until nothing is due any more."""
+    if accept and file is not None:
+        raise UsageError(
+            "--accept and a saved plan exclude each other",
+            detail="accepting changes the state that the plan was made for",
+            hint="rotator apply --accept …, or plan again after it",
+        )
     if file is None and not yes and not is_terminal():
         raise UsageError(
             "nobody can be asked here",
@@ -38,6 +51,10 @@ def command(
         )
     run = session(ctx)
     world = run.world(feasible=True)
+    if accept:
+        from rotator.app.accept import accept as accept_breaks
+
+        accept_breaks(world, accept, owner=world.owner)
     report = _apply(run, world, file, yes=yes, json=json)
     for warning in dict.fromkeys(w for issuer in world.issuers for w in issuer.keys.warnings()):
         run.reporter.warn(warning)

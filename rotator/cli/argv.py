@@ -8,6 +8,7 @@ GLOBAL_FLAGS = frozenset({"--verbose", "--quiet", "--version"})
 
 COMMAND_VALUES = frozenset(
     {
+        "--accept",
         "--as-of",
         "--at",
         "--claim",
@@ -19,10 +20,14 @@ COMMAND_VALUES = frozenset(
         "--region",
         "--samples",
         "--until",
+        "--verifier",
         "--wait",
     }
 )
 """Options of the commands whose value is taken as it stands, even where it looks like an option."""
+
+KID_COMMANDS = frozenset({"adopt", "attest", "reject"})
+"""Commands that take a kid, which may begin with `-` (one in 64 does): only options they have are options there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,26 @@ def hoist(argv: Sequence[str]) -> Line:
         else:
             wants_json |= word == "--json"
             rest.append(word)
+    if rest and rest[0] in KID_COMMANDS:
+        rest = _kid_behind(rest)
     return Line(tuple(options), tuple(rest), wants_json)
+
+
+def _kid_behind(rest: list[str]) -> list[str]:
+    """The command with its options first, and behind `--` every word that is none of them."""
+    options, words = [rest[0]], list[str]()
+    left = iter(rest[1:])
+    for word in left:
+        name = word.partition("=")[0]
+        if word == "--":
+            words += left
+        elif name in COMMAND_VALUES:
+            options += [word] if "=" in word else [word, *_next(left)]
+        elif word in ("--help", "-h"):
+            options.append(word)
+        else:
+            words.append(word)
+    return [*options, "--", *words] if words else options
 
 
 def _next(words: Iterator[str]) -> list[str]:

@@ -17,3 +17,10 @@ IssuerName = Annotated[
 PlanFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A plan saved with `rotator plan --out FILE`.")
 ]
+ForeignKid = Annotated[
+    str,
+    typer.Argument(
+        metavar="KID", help="The key's kid as it is served (six characters are enough)."
+    ),
+]
+WhyDecided = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept.")]

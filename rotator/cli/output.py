@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rotator.render import json_out
+from rotator.render.words import defused, defused_json
 
 if TYPE_CHECKING:
     from rotator.render.text.screen import Block
 
 
 def print_text(text: str) -> None:
-    """Text as it is; characters that stdout's encoding lacks become `?`."""
+    """Text as it is, but for what a CI runner would obey; characters that stdout's encoding lacks become `?`."""
+    text = defused_json(text) if text.startswith("{") else defused(text)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
     sys.stdout.flush()

@@ -8,7 +8,7 @@ from typing import TextIO
 from rotator.domain.times import format_moment
 from rotator.errors import Diagnostics
 from rotator.ports import Clock
-from rotator.render.words import clean
+from rotator.render.words import clean, defused
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,5 @@ def put(stream: TextIO, text: str) -> None:
     """Write and flush; a log never fails and never stops anything."""
     with contextlib.suppress(OSError, ValueError):
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        stream.write(text.encode(encoding, "replace").decode(encoding))
+        stream.write(defused(text).encode(encoding, "replace").decode(encoding))
         stream.flush()

@@ -36,8 +36,12 @@ COMMANDS = (
     "audit",
     "token",
     "doctor",
+    "profiles",
     "hold",
     "release",
+    "adopt",
+    "reject",
+    "attest",
     "state",
 )
 """The commands in the order in which one needs them; each is `command` or `group` of the module of its name."""

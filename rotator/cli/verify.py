@@ -24,6 +24,14 @@ def command(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the result as JUnit XML too.")
     ] = None,
+    github: Annotated[
+        bool | None,
+        typer.Option(
+            "--github/--no-github",
+            help="Step summary and annotations; on by default in GitHub Actions.",
+            show_default=False,
+        ),
+    ] = None,
     wait: Annotated[
         str | None,
         typer.Option(
@@ -45,17 +53,13 @@ def command(
     then = moment("--as-of", as_of, world.clock.now())
     regions = tuple(region or ())
     check_regions(world, regions)
-    report = _look(run, world, regions, then, deadline, samples, told=not json)
+    report = _look(run, world, regions, then, deadline, samples)
     if junit:
         from rotator.render.junit import junit as to_junit
 
         write_private(junit, to_junit(report))
-    if json:
-        print_document(json_out.verify_document(report))
-    else:
-        from rotator.render.text.verify import verify_text
-
-        print_blocks(verify_text(report), run.environ)
+    in_github = run.environ.get("GITHUB_ACTIONS") == "true" if github is None else github
+    _answer(run, report, json=json, in_github=in_github)
     return exits.DONE if report.gate_open else exits.CLOSED
 
 
@@ -66,26 +70,33 @@ def _look(
     then: datetime | None,
     deadline: timedelta | None,
     samples: int,
-    *,
-    told: bool,
 ) -> VerifyReport:
     """One look, as many as asked for, or as many as it takes until the deadline."""
-    from rotator.app.verify import verify, wait_until_open
-
-    def tell(report: VerifyReport, left: timedelta) -> None:
-        from rotator.render.text.verify import gate_words
-
-        if told and not report.gate_open:
-            run.reporter.progress(gate_words(report, left))
+    from rotator.app.verify import verify
 
     if deadline is not None:
-        report = wait_until_open(world, deadline, regions=regions, as_of=then, on_report=tell)
-        samples -= 1
+        from rotator.cli.waiting import wait
+
+        report = wait(run, world, deadline, regions, then)
     else:
         with run.looking():
             report = verify(world, regions=regions, as_of=then)
-        samples -= 1
-    while samples and report.gate_open:
+    for _ in range(samples - 1):
+        if not report.gate_open:
+            break
         report = verify(world, regions=regions, as_of=then)
-        samples -= 1
     return report
+
+
+def _answer(run: Session, report: VerifyReport, *, json: bool, in_github: bool) -> None:
+    """The result on stdout, and where GitHub runs it what its pages show."""
+    if json:
+        print_document(json_out.verify_document(report))
+    else:
+        from rotator.render.text.verify import verify_text
+
+        print_blocks(verify_text(report), run.environ)
+    if in_github:
+        from rotator.cli.github import tell_github
+
+        tell_github(run, report)

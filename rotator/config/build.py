@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
-from rotator.config import aliases, profiles, rules, sharing
+from rotator.config import aliases, rules, sharing
 from rotator.config.effective import Effective, effective, numbers
 from rotator.config.keys import KeysBuilder, keys_spot, keys_written
 from rotator.config.model import (
+    CanaryCheckModel,
+    ClockCheckModel,
     FileModel,
     HttpCheckModel,
     RegionModel,
@@ -18,6 +20,7 @@ from rotator.config.model import (
     S3SigningModel,
     S3StateModel,
     SqliteModel,
+    VerifierCheckModel,
 )
 from rotator.config.places import Problems, Spot
 from rotator.config.reach import aws_spec
@@ -42,6 +45,7 @@ from rotator.config.settings import (
 from rotator.config.values import ISSUER
 from rotator.config.written import written
 from rotator.domain.caching import parse_cache_control
+from rotator.domain.checks import CanaryCheck, CheckSpec, ClockCheck, HttpCheck, VerifierCheck
 from rotator.domain.codec import encode
 from rotator.domain.plan import Severity
 from rotator.domain.policy import CacheLifetime, IssuerSetup, RegionSetup
@@ -81,7 +85,7 @@ class Built:
 def build(reading: Reading, base: Path, problems: Problems) -> Built:
     """Build the settings' parts; what must not be goes to `problems`, what cannot work to `infeasible`."""
     config, main, entries = reading.config, reading.main, reading.entries
-    rules.not_in_this_version(config, main, problems)
+    rules.unknown_verifiers(config, main, entries, problems)
     rules.unknown_waves(config, main, entries, problems)
     rules.insecure_urls(config, main, entries, problems)
     rules.paths_of_edges(config, main, problems)
@@ -162,15 +166,32 @@ class _Builder:
 
 
 def _region(name: str, model: RegionModel, aws: AwsSpec, issuer: str) -> RegionSpec:
-    urls = [check.url for check in model.checks if isinstance(check, HttpCheckModel)]
     return RegionSpec(
         name,
         _document(model.jwks, aws, issuer),
         _document(model.signing, aws, issuer),
-        tuple(_filled(url, issuer) for url in urls),
+        tuple(_check(check, issuer) for check in model.checks),
         aws,
         _cdn(model, issuer),
     )
+
+
+def _check(
+    model: HttpCheckModel | VerifierCheckModel | ClockCheckModel | CanaryCheckModel, issuer: str
+) -> CheckSpec:
+    match model:
+        case HttpCheckModel():
+            return HttpCheck(_filled(model.url, issuer), model.resolve, model.samples)
+        case VerifierCheckModel():
+            urls = (*((model.url,) if model.url else ()), *model.urls)
+            filled = tuple(_filled(url, issuer) for url in urls)
+            return VerifierCheck(filled, model.covers, model.allow_insecure)
+        case ClockCheckModel():
+            return ClockCheck(_filled(model.url, issuer) if model.url else None, model.ntp)
+        case CanaryCheckModel():
+            return CanaryCheck(_filled(model.url, issuer))
+        case _:
+            assert_never(model)
 
 
 def _cdn(model: RegionModel, issuer: str) -> CloudFrontSpec | None:
@@ -208,6 +229,7 @@ def _region_setup(base: Path, region: RegionSpec, keys: KeysSpec, issuer: str) -
         has_public_url=bool(region.urls),
         aws_region=None if isinstance(keys, LocalKeysSpec) else region.aws.region,
         alias=_filled(keys.alias, issuer) if isinstance(keys, KmsSpec) else None,
+        cache_control=header,
     )
 
 
@@ -225,7 +247,6 @@ def _judge(
         (built.warnings if advice.severity is Severity.WARNING else built.notes).add(
             spot, advice.text
         )
-    _algorithms(built, spec, spots, reading.main)
     _shared_state(built, spec, keys_spot(entry, reading))
 
 
@@ -251,15 +272,3 @@ def _shared_state(built: Built, spec: IssuerSpec, spot: Spot) -> None:
             " a folder of this machine: elsewhere nothing can be done with them"
         )
         built.warnings.add(spot, text)
-
-
-def _algorithms(built: Built, spec: IssuerSpec, spots: Mapping[str, Spot], main: Spot) -> None:
-    algorithm = spec.setup.policy.algorithm
-    for verifier in spec.setup.policy.verifiers:
-        profile = profiles.find(verifier.name)
-        if profile and profile.algorithms and algorithm not in profile.algorithms:
-            readable = ", ".join(sorted(profile.algorithms))
-            built.warnings.add(
-                _blamed(("verifiers", "algorithm"), spots, None, main),
-                f"{verifier.name} reads {readable} only and will refuse every token signed with {algorithm}",
-            )

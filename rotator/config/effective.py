@@ -9,6 +9,7 @@ from rotator.config.model import PolicyModel, VerifierModel
 from rotator.config.places import Spot
 from rotator.config.settings import Number
 from rotator.domain.policy import Policy, Special, Verifier
+from rotator.domain.profile import cannot_read
 from rotator.domain.times import format_duration
 
 
@@ -66,9 +67,10 @@ def _verifiers(effective_: Effective) -> Iterator[Number]:
         for member, value, own in (
             ("add", _time(verifier.learns), "add" in given),
             ("remove", _time(verifier.drops), "remove" in given),
-            ("max_keys", str(verifier.max_keys), "max_keys" in given),
+            ("max_keys", str(verifier.max_keys or ""), "max_keys" in given),
+            ("cannot_read", cannot_read(verifier), False),
         ):
-            if value != "None":
+            if value:
                 yield Number(f"verifiers.{verifier.name}.{member}", value, where if own else known)
 
 
@@ -87,7 +89,7 @@ def _verifier(entry: str | VerifierModel) -> Verifier:
     drops = entry.remove
     if drops is None:
         drops = known.drops if profile else learns
-    return Verifier(name, learns, drops, entry.max_keys or known.max_keys)
+    return Verifier(name, learns, drops, entry.max_keys or known.max_keys, known.breaks)
 
 
 def _time(value: timedelta | Special) -> str:

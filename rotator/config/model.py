@@ -21,6 +21,7 @@ from pydantic import (
 from rotator.config import profiles
 from rotator.config.values import (
     EMPTY_WHEN_NULL,
+    Address,
     Alias,
     AwsRegion,
     Bucket,
@@ -38,11 +39,13 @@ from rotator.config.values import (
     History,
     Listen,
     Name,
+    NtpServer,
     ObjectKey,
     Positive,
     Prefix,
     RegionName,
     RoleArn,
+    Samples,
     SessionName,
     Text,
     Url,
@@ -53,6 +56,7 @@ from rotator.config.values import (
     shown,
 )
 from rotator.domain.caching import DEFAULT_CACHE_CONTROL
+from rotator.domain.checks import SAMPLES
 from rotator.domain.jwk import Algorithm
 from rotator.domain.policy import Policy
 
@@ -282,26 +286,50 @@ class HttpCheckModel(_CheckModel):
 
     kind: Literal["http"]
     url: UrlTemplate
-    resolve: tuple[Text, ...] = ()
-    """Addresses of edges to ask one by one."""
+    resolve: tuple[Address, ...] = ()
+    """Addresses of edges to ask one by one; all that the name has when left out."""
+    samples: Samples = SAMPLES
+    """How often it is asked in one look, over a connection of its own each time."""
 
 
 class VerifierCheckModel(_CheckModel):
-    """The health endpoint of a verifier."""
+    """The health endpoints of verifiers."""
 
     kind: Literal["verifier"]
+    url: UrlTemplate | None = None
+    """One verifier, a name with many addresses, or an index that lists many."""
+    urls: tuple[UrlTemplate, ...] = ()
+    """More of them."""
+    covers: tuple[Name, ...] = ()
+    """Which of `policy.verifiers` they are; all of them when left out."""
+
+    @model_validator(mode="after")
+    def _has_a_url(self) -> "VerifierCheckModel":
+        if self.url is None and not self.urls:
+            raise ValueError("needs a url, or urls")
+        return self
+
+
+class ClockCheckModel(_CheckModel):
+    """A clock to compare this host's with."""
+
+    kind: Literal["clock"]
+    url: UrlTemplate | None = None
+    """Whose `Date` is read; the region's own public URL or document when neither is given."""
+    ntp: NtpServer | None = None
+    """An NTP server, as host or host:port."""
+
+
+class CanaryCheckModel(_CheckModel):
+    """An endpoint that accepts a token signed with a published key."""
+
+    kind: Literal["canary"]
     url: UrlTemplate
 
 
-class OtherCheckModel(_CheckModel):
-    """A clock, or a canary token."""
-
-    kind: Literal["clock", "canary"]
-    url: UrlTemplate | None = None
-
-
 Check = Annotated[
-    HttpCheckModel | VerifierCheckModel | OtherCheckModel, Field(discriminator="kind")
+    HttpCheckModel | VerifierCheckModel | ClockCheckModel | CanaryCheckModel,
+    Field(discriminator="kind"),
 ]
 
 

@@ -1,24 +1,34 @@
-"""What a well-formed configuration must still not say: checks this version cannot run, odd waves, URLs, edges."""
+"""What a well-formed configuration must still not say: verifiers, waves and edges that there are not, insecure URLs."""
 
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from rotator.config.model import AwsModel, ConfigModel, FileModel, HttpCheckModel, S3StateModel
+from rotator.config.model import (
+    AwsModel,
+    ConfigModel,
+    FileModel,
+    S3StateModel,
+    VerifierCheckModel,
+)
 from rotator.config.places import Problems, Spot
 from rotator.config.reading import Entry
 
 
-def not_in_this_version(config: ConfigModel, main: Spot, problems: Problems) -> None:
-    """Refuse what is understood but would silently be left out."""
+def unknown_verifiers(
+    config: ConfigModel, main: Spot, entries: Sequence[Entry], problems: Problems
+) -> None:
+    """Refuse verifier checks that speak for verifiers which no policy names."""
+    policies = (config.policy, *(entry.model.policy for entry in entries))
+    known = {v if isinstance(v, str) else v.name for policy in policies for v in policy.verifiers}
     for name, region in config.regions.items():
         for i, check in enumerate(region.checks):
-            spot = main.at("regions", name, "checks", i)
-            if not isinstance(check, HttpCheckModel):
-                text = f"{check.kind} is not in this version of rotator; use http"
-                problems.add(spot.at("kind"), text)
-            elif check.resolve:
-                problems.add(spot.at("resolve"), "is not in this version of rotator; leave it out")
+            for j, covered in enumerate(
+                check.covers if isinstance(check, VerifierCheckModel) else ()
+            ):
+                if covered not in known:
+                    text = f"no policy has a verifier {covered!r}; they are {', '.join(sorted(known)) or 'none'}"
+                    problems.add(main.at("regions", name, "checks", i, "covers", j), text)
 
 
 def unknown_waves(
@@ -53,10 +63,7 @@ def insecure_urls(
             problems.add(
                 spot,
                 "http: lets anyone on the way put keys of their own there; write https:, or allow_insecure: true"
-                " at the top of the file"
-                + (
-                    " or beside the url" if spot.path[-1] == "url" and "checks" in spot.path else ""
-                ),
+                " at the top of the file" + (" or beside the url" if "checks" in spot.path else ""),
             )
 
 
@@ -70,6 +77,8 @@ def _urls(
         yield from _endpoints(spot, region.aws)
         for i, check in enumerate(region.checks):
             yield spot.at("checks", i, "url"), check.url, check.allow_insecure
+            for j, url in enumerate(check.urls if isinstance(check, VerifierCheckModel) else ()):
+                yield spot.at("checks", i, "urls", j), url, check.allow_insecure
     for entry in entries:
         yield entry.spot.at("url"), entry.model.url, False
         yield entry.spot.at("jwks_url"), entry.model.jwks_url, False

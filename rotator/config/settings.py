@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, assert_never
 
+from rotator.domain.checks import CheckSpec, HttpCheck
 from rotator.domain.policy import IssuerSetup
 
 SESSION_NAME = "rotator"
@@ -120,14 +121,19 @@ class CloudFrontSpec:
 
 @dataclass(frozen=True, slots=True)
 class RegionSpec:
-    """One region of one issuer; `urls` serve its JWKS to the public, `aws` is how its KMS and `cdn` are reached."""
+    """One region of one issuer; `checks` look at it from outside, `aws` is how its KMS and `cdn` are reached."""
 
     name: str
     jwks: DocumentSpec
     signing: DocumentSpec
-    urls: tuple[str, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
     aws: AwsSpec = AwsSpec()
     cdn: CloudFrontSpec | None = None
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The URLs that serve its JWKS to the public."""
+        return tuple(check.url for check in self.checks if isinstance(check, HttpCheck))
 
 
 @dataclass(frozen=True, slots=True)

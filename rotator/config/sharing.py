@@ -25,6 +25,7 @@ from rotator.config.settings import (
     normal_path,
 )
 from rotator.config.values import ISSUER
+from rotator.domain.checks import HttpCheck
 
 _AWS = (".amazonaws.com", ".amazonaws.com.cn")
 
@@ -44,9 +45,10 @@ def shared_urls(
     for spec, entry in zip(specs, entries, strict=True):
         urls.claim(spec.setup.url, spec.name, "its url", entry.spot.at("url"))
         for region in spec.regions:
-            for i, url in enumerate(region.urls):
-                spot = main.at("regions", region.name, "checks", i, "url")
-                urls.claim(url, spec.name, f"a check of {region.name}", spot)
+            for i, check in enumerate(region.checks):
+                if isinstance(check, HttpCheck):
+                    spot = main.at("regions", region.name, "checks", i, "url")
+                    urls.claim(check.url, spec.name, f"a check of {region.name}", spot)
         if spec.jwks_url:
             urls.claim(spec.jwks_url, spec.name, "its jwks_url", entry.spot.at("jwks_url"))
 

@@ -2,17 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from rotator.config.settings import IssuerSpec, Number, Settings
+from rotator.domain.policy import Policy, Special
 from rotator.domain.times import say
-from rotator.domain.timing import lead, staleness
+from rotator.domain.timing import lead, slowest_verifier, staleness, unbounded_verifiers
 from rotator.planning.feasibility import (
     Inequality,
     history_needed,
     inequalities,
-    keys_limit,
+    keys_bound,
     least_signer_stop,
+    worst_staleness,
 )
+
+_NO_END = {
+    Special.UNBOUNDED: "at restart",
+    Special.MANUAL: "by hand",
+    Special.UNKNOWN: "nobody knows",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +75,39 @@ def _delays(spec: IssuerSpec) -> Iterator[Number]:
             yield Number(f"edge of {served.name}", cdn.path, f"{cdn.kind} {cdn.distribution}")
     stop = least_signer_stop(spec.setup)
     yield Number("keys needed", str(history_needed(policy, stop)), "design T8")
-    yield Number(
-        "keys allowed", str(keys_limit(policy)), "history_max, and what the verifiers read"
-    )
+    limit, tightest = keys_bound(policy)
+    bound = f"verifiers.{tightest.name}.max_keys" if tightest else "history_max"
+    yield Number("keys allowed", str(limit), bound)
+    edge = spec.setup.cache_of(worst_staleness(spec.setup)[0]).max_age
+    yield from _learned(policy, edge)
+    yield from _dropped(policy, edge)
+
+
+def _learned(policy: Policy, edge: timedelta) -> Iterator[Number]:
+    """Which verifier learns a new key last, and which ones no lead covers (design T1, T2b)."""
+    last, never = slowest_verifier(policy, edge), unbounded_verifiers(policy)
+    if not policy.verifiers:
+        yield Number("new keys known", f"within {say(last.value)}", "no verifier is named")
+    elif len(never) < len(policy.verifiers):
+        yield Number("new keys known", f"within {say(last.value)}", f"verifiers.{last.name}.add")
+    for verifier in never:
+        when = "at restart" if verifier.learns is Special.UNBOUNDED else "by hand"
+        why = f"{verifier.name}: no lead covers it, its own evidence or rotator attest does (design T2b)"
+        yield Number("new keys known", when, why)
+
+
+def _dropped(policy: Policy, edge: timedelta) -> Iterator[Number]:
+    """Which verifier trusts a removed key longest, and which ones without an end (design T6)."""
+    times: dict[str, timedelta | Special] = {
+        v.name: edge if v.drops is Special.HEADER else v.drops for v in policy.verifiers
+    }
+    bounded = {name: time for name, time in times.items() if isinstance(time, timedelta)}
+    if bounded:
+        last, longest = max(bounded.items(), key=lambda item: item[1])
+        yield Number("removed keys dropped", f"within {say(longest)}", f"verifiers.{last}.remove")
+    for name, time in times.items():
+        if isinstance(time, Special):
+            yield Number("removed keys dropped", _NO_END[time], f"{name} (design T6)")
 
 
 def _table(rows: tuple[Number, ...], indent: str) -> Iterator[str]:

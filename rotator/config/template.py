@@ -85,23 +85,30 @@ _BUCKETS = """\
       - {{kind: http, url: "https://{region}.auth.example.com/{{issuer}}/jwks.json"}}
 """
 
-_ABOUT_FOLDERS = """
-# Where tokens are signed and the JWKS is served. rotator writes both documents of each region: jwks.json for the public,
-# signing.json for the signers there. Add the public URL, so that rotator sees what consumers see:
-#    checks:
-#      - {kind: http, url: "https://us-east-1.auth.example.com/{issuer}/jwks.json"}
-regions:
+_CHECKS = """\
+#      - {kind: verifier, url: "https://api.us-east-1.example.com/healthz/jwks"}   # what running verifiers hold
+#      - {kind: clock, ntp: time.example.com}                                      # beside the Date of every answer
+#      - {kind: canary, url: "https://api.us-east-1.example.com/canary"}           # accepts a token of the next key
 """
 
-_ABOUT_BUCKETS = """
+_ABOUT_FOLDERS = f"""
+# Where tokens are signed and the JWKS is served. rotator writes both documents of each region: jwks.json for the public,
+# signing.json for the signers there. Add the public URL, so that rotator sees what consumers see, and more witnesses:
+#    checks:
+#      - {{kind: http, url: "https://us-east-1.auth.example.com/{{issuer}}/jwks.json"}}
+{_CHECKS}regions:
+"""
+
+_ABOUT_BUCKETS = f"""
 # Where tokens are signed and the JWKS is served. rotator writes both documents of each region: jwks.json for the public,
 # signing.json for the signers there, in a bucket that only they can read. It needs s3:GetObject and s3:PutObject on both
 # objects, and s3:ListBucket, without which S3 does not say that an object is missing.
 # Under `aws`, beside the region that KMS needs: profile, role_arn with external_id and session_name,
-# endpoints: {s3: https://…, kms: https://…, sts: https://…}.
+# endpoints: {{s3: https://…, kms: https://…, sts: https://…}}.
 # The JWKS is served with `cache_control: public, max-age=300` unless it says otherwise. A CloudFront distribution in front of
-# it has its cache policy judged by `rotator doctor` when the region names it: `cdn: {kind: cloudfront, distribution: E…}`.
-regions:
+# it has its cache policy judged by `rotator doctor` when the region names it: `cdn: {{kind: cloudfront, distribution: E…}}`.
+# Beside the http check a region may have more witnesses:
+{_CHECKS}regions:
 """
 
 

@@ -5,6 +5,7 @@ Validators raise ValueError with words that follow a member's name.
 
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ _ALIAS_MAX: Final = 256
 _NAME_MAX: Final = 64
 _DELETION: Final = range(7, 31)
 _LISTEN: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
+_NTP: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:(\d{1,5}))?", re.ASCII)
 _CRON: Final = re.compile(r"[0-9A-Za-z*/,#LW?-]+( +[0-9A-Za-z*/,#LW?-]+){4}", re.ASCII)
 
 
@@ -256,6 +258,22 @@ def _port(value: str) -> str:
     return value
 
 
+def _address(value: str) -> str:
+    try:
+        return str(ip_address(value.strip("[]")))
+    except ValueError:
+        raise ValueError(f"an IP address expected, not {shown(value)}") from None
+
+
+def _ntp_server(value: str) -> str:
+    match = _NTP.fullmatch(value)
+    if not match or int(match[3] or 1) not in range(1, 65_536):
+        raise ValueError(
+            f"host or host:port expected, such as time.example.com, not {shown(value)}"
+        )
+    return value
+
+
 def _none_is_empty(value: object) -> object:
     return {} if value is None else value
 
@@ -316,6 +334,9 @@ Distribution = Annotated[
 ]
 UrlPath = Annotated[Template, AfterValidator(_url_path)]
 DeletionWindow = Annotated[Duration, AfterValidator(_whole_days)]
+Address = Annotated[Text, AfterValidator(_address)]
+NtpServer = Annotated[Text, AfterValidator(_ntp_server)]
+Samples = Annotated[StrictInt, Field(ge=1, le=20)]
 Listen = Annotated[Text, AfterValidator(_port)]
 Cron = Annotated[Text, _matching(_CRON, "a cron line of five fields")]
 EMPTY_WHEN_NULL = BeforeValidator(_none_is_empty)

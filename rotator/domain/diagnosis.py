@@ -30,6 +30,7 @@ class Area(StrEnum):
     DOCUMENTS = "documents"
     URLS = "urls"
     EDGES = "edges"
+    WITNESSES = "witnesses"
     CLOCKS = "clocks"
 
 

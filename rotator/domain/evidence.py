@@ -37,7 +37,12 @@ class CheckKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The result of one check; `keys` says for each kid whether a verifier could load it from what was seen."""
+    """The result of one check; `keys` says for each kid whether a verifier could load it from what was seen.
+
+    `looked` is how many answers it sums up, `clock_error` bounds `clock_offset` on both sides, `uncacheable` says why
+    nobody knows how long a copy lives, `expires` is the end of the URL's certificate, and `covers` names the configured
+    verifiers that a verifier check speaks for (none: all).
+    """
 
     kind: CheckKind
     target: str
@@ -50,7 +55,12 @@ class Check:
     stale: timedelta | None = None
     latency: timedelta | None = None
     clock_offset: timedelta | None = None
+    clock_error: timedelta | None = None
     foreign: tuple[str, ...] = ()
+    looked: int = 1
+    uncacheable: str | None = None
+    expires: datetime | None = None
+    covers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,14 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstSeen:
+    """Where and when a key that rotator does not own was seen first."""
+
+    gate: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StalenessMark:
     """A staleness W that was in force at a gate until `until` (a watermark, design §4)."""
 
@@ -93,13 +111,14 @@ class StalenessMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything seen of one issuer. Keys of the maps are gate names; of `sightings`, gate then kid."""
+    """Everything seen of one issuer. Keys of the maps are gate names; of `sightings`, gate then kid; of `foreign`, kids."""
 
     issuer: str
     sightings: Mapping[str, Mapping[str, Sighting]] = field(default_factory=dict)
     looks: Mapping[str, Look] = field(default_factory=dict)
     marks: Mapping[str, tuple[StalenessMark, ...]] = field(default_factory=dict)
     failed_before: Mapping[str, datetime] = field(default_factory=dict)
+    foreign: Mapping[str, FirstSeen] = field(default_factory=dict)
 
     def sighting(self, gate: str, kid: str) -> Sighting:
         """What is known of a key at a gate; an empty sighting when nothing is."""
@@ -110,14 +129,24 @@ def fold_look(evidence: Evidence, gate: str, look: Look, kids: tuple[str, ...]) 
     """The evidence after a look at a gate, for every kid that the state knows."""
     seen = {kid: _after(evidence.sighting(gate, kid), look.of_key(kid), look.at) for kid in kids}
     failed = dict(evidence.failed_before)
+    looks = {**evidence.looks, gate: look}
     if any(check.kind is CheckKind.HTTP and check.verdict is Verdict.FAIL for check in look.checks):
         failed[gate] = look.at
     return replace(
         evidence,
         sightings={**evidence.sightings, gate: {**evidence.sightings.get(gate, {}), **seen}},
-        looks={**evidence.looks, gate: look},
+        looks=looks,
         failed_before=failed,
+        foreign=_first_seen(evidence.foreign, looks, FirstSeen(gate, look.at)),
     )
+
+
+def _first_seen(
+    before: Mapping[str, FirstSeen], looks: Mapping[str, Look], now: FirstSeen
+) -> Mapping[str, FirstSeen]:
+    """Where each key that is foreign at some gate now was seen first; one that is gone everywhere is forgotten."""
+    seen = [kid for look in looks.values() for check in look.checks for kid in check.foreign]
+    return {kid: before.get(kid, now) for kid in dict.fromkeys(seen)}
 
 
 def end_runs(evidence: Evidence, gate: str) -> Evidence:
@@ -176,6 +205,10 @@ def cautious(one: Evidence, other: Evidence) -> Evidence:
             for gate in sorted(one.marks.keys() | other.marks.keys())
         },
         failed_before=dict(failed),
+        foreign={
+            kid: min((e.foreign[kid] for e in (one, other) if kid in e.foreign), key=lambda f: f.at)
+            for kid in sorted(one.foreign.keys() | other.foreign.keys())
+        },
     )
 
 

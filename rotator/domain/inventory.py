@@ -14,11 +14,13 @@ from rotator.domain.state import IssuerState
 
 @dataclass(frozen=True, slots=True)
 class JwksRead:
-    """A region's JWKS as its origin answered."""
+    """A region's JWKS as its origin answered; headers None where its store has none or they were not asked."""
 
     etag: str
     body: bytes
     document: Jwks | Unreadable
+    content_type: str | None = None
+    cache_control: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,9 @@ class Reason(StrEnum):
     ALIAS_OUTDATED = "alias_outdated"
     ALIAS_CHANGED = "alias_changed"
     ROLLBACK_OVER = "rollback_over"
+    KEY_ADOPTED = "key_adopted"
+    KEY_REJECTED = "key_rejected"
+    ADOPTION_OVER = "adoption_over"
 
     NOT_ITS_TURN = "not_its_turn"
     LEAD_NOT_BEGUN = "lead_not_begun"
@@ -57,6 +60,14 @@ class Reason(StrEnum):
     FOREIGN_KEY = "foreign_key"
     FLAWED_DOCUMENT = "flawed_document"
     UNBOUNDED_VERIFIER = "unbounded_verifier"
+    VERIFIER_LACKS = "verifier_lacks"
+    VERIFIER_UNSEEN = "verifier_unseen"
+    CANARY_REFUSED = "canary_refused"
+    CANARY_UNSEEN = "canary_unseen"
+    CLOCK_APART = "clock_apart"
+    CLOCK_UNKNOWN = "clock_unknown"
+    OWN_CLOCK_WRONG = "own_clock_wrong"
+    ALGORITHM_UNREADABLE = "algorithm_unreadable"
     REGION_UNREACHABLE = "region_unreachable"
     DOCUMENT_NOT_OURS = "document_not_ours"
     REGION_LEFT = "region_left"
@@ -118,6 +129,15 @@ class Remove(_InJwks):
     kind: ClassVar[str] = "remove"
     kid: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveForeign(_InJwks):
+    """Write a region's JWKS without a key of somebody else, which an operator rejected or adopted for a time only."""
+
+    kind: ClassVar[str] = "remove"
+    document: ClassVar[str] = "jwks"
+    kid: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +213,7 @@ class Destroy(_Step):
     kid: str
 
 
-JwksStep = WriteJwks | RepairJwks | Remove
+JwksStep = WriteJwks | RepairJwks | RemoveForeign | Remove
 SigningStep = Switch | WriteSigning | RepairSigning
 RegionStep = JwksStep | SigningStep | Replicate | PointAlias
 """The steps that work in one region."""

@@ -20,6 +20,26 @@ class Special(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Effect(StrEnum):
+    """What a verifier makes of a key that it cannot read.
+
+    IGNORED: it passes over that key, and refuses its tokens. VOIDED: the whole set becomes unreadable, and every token
+    is refused.
+    """
+
+    IGNORED = "ignored"
+    VOIDED = "voided"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """An algorithm's label or key type that a verifier is known not to read, and what it makes of the document then."""
+
+    algorithm: Algorithm
+    effect: Effect
+    why: str
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
     """How one kind of JWKS consumer behaves: worst time to learn a new key and to drop a removed one."""
@@ -28,6 +48,7 @@ class Verifier:
     learns: timedelta | Special
     drops: timedelta | Special
     max_keys: int | None = None
+    breaks: tuple[Break, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +97,7 @@ class RegionSetup:
     """A region as the planner needs it: where its documents are, how long its copies live, whether it has a URL.
 
     With keys in KMS also the AWS region in which its signers use them, and the alias that points at the active one.
+    `cache_control` is the header that rotator writes with the JWKS, None where its store has no headers.
     """
 
     name: str
@@ -85,7 +107,11 @@ class RegionSetup:
     has_public_url: bool = False
     aws_region: str | None = None
     alias: str | None = None
+    cache_control: str | None = None
 
+
+JWKS_TYPE = "application/jwk-set+json"
+"""What a JWKS is served as (RFC 7517 §8.5.2)."""
 
 JWKS_URL = "jwks_url"
 """The issuer's own URL, which gates a switch like a region (design T1)."""

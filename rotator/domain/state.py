@@ -24,6 +24,39 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """An operator's word that verifiers which nobody can look at have a key (design T2b)."""
+
+    kid: str
+    verifier: str
+    reason: str
+    owner: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """A served key that rotator does not own and an operator decided about (design I7).
+
+    `text` is the entry as it was served. Adopted ones are served everywhere until `until` (None: until rejected);
+    a rejected one is withdrawn wherever it stands.
+    """
+
+    kid: str
+    thumbprint: str | None
+    text: str
+    adopted: bool
+    reason: str
+    owner: str
+    at: datetime
+    until: datetime | None = None
+
+    def wanted_at(self, now: datetime) -> bool:
+        """Whether every document should hold it."""
+        return self.adopted and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegionRecord:
     """What rotator last wrote in a region, and where.
 
@@ -57,7 +90,8 @@ class IssuerState:
     """One issuer's state. `serial` counts saves; `generation` counts decisions and only goes up (design I8).
 
     `signing_generation` is the least that every region's signing target must carry. `unanswered` are intents that asked
-    for keys and never heard whether they were made.
+    for keys and never heard whether they were made. `foreign` are decisions about keys of others, `accepted` the
+    incompatibilities that an operator takes (`verifier/algorithm`).
     """
 
     issuer: str
@@ -70,6 +104,17 @@ class IssuerState:
     hold: Hold | None = None
     intent: Intent | None = None
     unanswered: tuple[Intent, ...] = ()
+    attestations: tuple[Attestation, ...] = ()
+    foreign: tuple[ForeignKey, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+    def foreign_key(self, kid: str) -> ForeignKey | None:
+        """The decision about a foreign key of that kid."""
+        return next((key for key in self.foreign if key.kid == kid), None)
+
+    def adopted(self, now: datetime) -> tuple[ForeignKey, ...]:
+        """The foreign keys that every document should hold at `now`, in the order of their adoption."""
+        return tuple(key for key in self.foreign if key.wanted_at(now))
 
     def key(self, kid: str) -> Key | None:
         """The key of that kid."""

@@ -1,11 +1,23 @@
 """Rules that bring keys in: make the ones that are missing, publish them everywhere (design I4, T8)."""
 
+from rotator.domain.jwks import short
 from rotator.domain.keys import reaches
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import Gate, Generate, Reason, Remove, Replicate, Wait, WriteJwks
+from rotator.domain.plan import (
+    Gate,
+    Generate,
+    Reason,
+    Remove,
+    RemoveForeign,
+    Replicate,
+    Wait,
+    WriteJwks,
+)
 from rotator.domain.times import say
+from rotator.planning.compatibility import unaccepted
 from rotator.planning.draft import Draft
 from rotator.planning.feasibility import history_needed, keys_limit, least_signer_stop
+from rotator.planning.foreign import newly_adopted, with_room
 from rotator.planning.leads import successor_notice
 from rotator.planning.situation import Situation, never_signed, turn_of
 
@@ -18,6 +30,9 @@ def generate(situation: Situation, draft: Draft) -> None:
     lacking = policy.standby_keys + starting - len(have)
     if not policy.standby_keys and not starting and not have:
         lacking = _successor_due(situation, draft)
+    if lacking > 0 and (wait := unaccepted(situation)):
+        draft.wait(wait)
+        return
     if lacking > 0 and state.unanswered:
         words = "whether the last key asked for was made is unknown; it is looked for first"
         draft.wait(Wait("generate", Gate.EVIDENCE, Reason.KEY_UNANSWERED, words, blocked=True))
@@ -49,7 +64,7 @@ def _fits(situation: Situation, draft: Draft) -> bool:
     leaving = {step.kid for step in draft.steps if isinstance(step, Remove)}
     own = [key for key in situation.state.in_documents() if key.kid not in leaving]
     foreign = max(
-        (len(situation.foreign(region.name)) for region in situation.setup.regions), default=0
+        (len(situation.guests(region.name)) for region in situation.setup.regions), default=0
     )
     limit = keys_limit(situation.policy)
     total = len(own) + foreign + planned + 1
@@ -117,14 +132,13 @@ def publish(situation: Situation, draft: Draft) -> None:
     own = tuple(key for key in situation.state.in_documents() if key.kid not in leaving)
     for region in situation.setup.regions:
         name = region.name
-        joined = not situation.state.record(name).jwks_kids
-        keys = (*(key.kid for key in own), *refs, *(entry.kid for entry in situation.foreign(name)))
-        if name in blocked or not keys or set(keys) <= set(draft.served(name)):
+        gone = {s.kid for s in draft.steps if isinstance(s, RemoveForeign) and s.region == name}
+        guests = (entry.kid for entry in situation.guests(name, gone))
+        keys = with_room(situation, draft, name, (*(key.kid for key in own), *refs, *guests))
+        lacking = set(keys) - set(draft.served(name))
+        if name in blocked or not (lacking or newly_adopted(situation, draft, name)):
             continue
-        count = len(keys) - len(draft.served(name))
-        ever = situation.state.was_ever_active()
-        code = Reason.REGION_JOINED if joined and ever else Reason.NEW_KEY
-        words = "the region joins" if code is Reason.REGION_JOINED else _how_many(count)
+        code, words = _why_published(situation, draft, name, lacking)
         draft.add(
             WriteJwks(
                 n=0,
@@ -136,6 +150,22 @@ def publish(situation: Situation, draft: Draft) -> None:
                 not_before=situation.now,
             )
         )
+
+
+def _why_published(
+    situation: Situation, draft: Draft, region: str, lacking: set[str]
+) -> tuple[Reason, str]:
+    """Why a region's document is written: it joins, it lacks keys, or an adopted one becomes part of what is ours there."""
+    joined = not situation.state.record(region).jwks_kids
+    if joined and situation.state.was_ever_active():
+        return Reason.REGION_JOINED, "the region joins"
+    adopted = [key.kid for key in situation.state.adopted(situation.now)]
+    if lacking <= set(adopted):
+        named = [
+            kid for kid in adopted if kid in (lacking or newly_adopted(situation, draft, region))
+        ]
+        return Reason.KEY_ADOPTED, f"{', '.join(map(short, named))} was adopted"
+    return Reason.NEW_KEY, _how_many(len(lacking))
 
 
 def _how_many(count: int) -> str:

@@ -43,6 +43,8 @@ def is_behind(inventory: Inventory) -> bool:
 def caught_up(inventory: Inventory, stored: Sequence[Key], now: datetime) -> IssuerState:
     """The state as the regions show it; `stored` are the key store's keys that the state does not know.
 
+    Decisions about foreign keys are forgotten, since later ones may be lost: each is foreign again and nothing is dropped.
+
     Raises StateBehind when a region cannot be read, or names a key that neither the state nor the store has.
     """
     state, setup = inventory.state, inventory.setup
@@ -75,6 +77,7 @@ def caught_up(inventory: Inventory, stored: Sequence[Key], now: datetime) -> Iss
             },
         },
         intent=None,
+        foreign=(),
     )
 
 

@@ -1,8 +1,8 @@
-"""Rules that look at what each region serves: name what is foreign, put back what drifted (design I3, I7, I8)."""
+"""Rules that look at what each region serves: say how it may be cached, put back what drifted (design I3, I7, I8)."""
 
 from rotator.domain.evidence import CheckKind, Verdict
 from rotator.domain.inventory import Absent, JwksRead, Unavailable
-from rotator.domain.jwks import Jwks, Unreadable, own_entry, render
+from rotator.domain.jwks import Jwks, Unreadable, own_entry, render, short
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity, Wait
 from rotator.domain.times import say
@@ -16,17 +16,6 @@ def report_hold(situation: Situation, draft: Draft) -> None:
         draft.find(FindingKind.POLICY, Severity.INFO, situation.hold_words)
 
 
-def report_foreign(situation: Situation, draft: Draft) -> None:
-    """Name every key that rotator does not own, and every flaw, in what a region serves (design I7)."""
-    for region in situation.setup.regions:
-        for entry in situation.foreign(region.name):
-            words = f"serves {entry.kid[:8]}, a key that rotator does not own: no switch until it is explained"
-            draft.find(FindingKind.FOREIGN_KEY, Severity.ERROR, words, region.name)
-        document = situation.views[region.name].jwks_document()
-        for flaw in document.flaws if document else ():
-            draft.find(FindingKind.DRIFT, Severity.ERROR, flaw, region.name)
-
-
 def report_caching(situation: Situation, draft: Draft) -> None:
     """Say where a public URL's Cache-Control is absent, or longer than the policy expects."""
     expected = situation.policy.edge_cache
@@ -34,10 +23,10 @@ def report_caching(situation: Situation, draft: Draft) -> None:
         for check in look.checks:
             if check.kind is not CheckKind.HTTP or check.verdict is not Verdict.PASS:
                 continue
-            if check.max_age is None:
-                words = f"{check.target} sends no max-age: each cache decides for itself how long it keeps a copy"
+            if check.uncacheable:
+                words = f"{check.target}'s Cache-Control cannot be counted on: {check.uncacheable}"
                 draft.find(FindingKind.CACHING, Severity.WARNING, words, gate)
-            elif check.max_age > expected:
+            elif check.max_age and check.max_age > expected:
                 words = f"{check.target} sends max-age {say(check.max_age)}, edge_cache is {say(expected)}: the longer counts"
                 draft.find(FindingKind.CACHING, Severity.WARNING, words, gate)
 
@@ -82,7 +71,7 @@ def repair(situation: Situation, draft: Draft) -> None:
                 keys=situation.document_kids(region.name),
                 expected_etag=draft.jwks_etag(region.name),
                 reason=drift,
-                reason_code=Reason.DOCUMENT_CHANGED,
+                reason_code=_code(situation, region.name),
                 not_before=situation.now,
             )
         )
@@ -111,9 +100,28 @@ def _difference(situation: Situation, region: str, document: Jwks, body: bytes) 
     back = [kid[:8] for kid in document.kids() if kid in gone]
     if back:
         return f"it serves {', '.join(back)} again, which was removed"
+    dropped = _dropped(situation, region)
+    if dropped:
+        return f"it lacks {', '.join(map(short, dropped))}, which was adopted: someone else wrote there"
     leaving = being_removed(situation.state)
     held = [k for k in (*situation.state.in_documents(), *leaving) if document.holds(k.jwk)]
-    foreign = situation.foreign(region)
-    if body != render([*(own_entry(key.jwk) for key in in_order(held)), *foreign]):
+    guests = [entry for entry in situation.guests(region) if document.entry(entry.kid)]
+    if body != render([*(own_entry(key.jwk) for key in in_order(held)), *guests]):
         return "it is written differently: order, labels or white space"
     return None
+
+
+def _dropped(situation: Situation, region: str) -> list[str]:
+    """The adopted keys that rotator wrote in a region and that its document lacks by now."""
+    document, written = situation.views[region].jwks_document(), situation.state.record(region)
+    served = document.kids() if document else ()
+    adopted = situation.state.adopted(situation.now)
+    return [k.kid for k in adopted if k.kid in written.jwks_kids and k.kid not in served]
+
+
+def _code(situation: Situation, region: str) -> Reason:
+    """What a repair is for: an adopted key where nothing else is wrong with the own ones."""
+    document = situation.views[region].jwks_document()
+    own = [key for key in situation.state.in_documents() if phase(key) is not Phase.STAGED]
+    sound = document and not document.flaws and all(document.holds(key.jwk) for key in own)
+    return Reason.KEY_ADOPTED if sound and _dropped(situation, region) else Reason.DOCUMENT_CHANGED

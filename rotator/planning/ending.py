@@ -7,6 +7,7 @@ from rotator.domain.keys import Key, WrappedHandle
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Destroy, Disable, Gate, Reason, Wait
 from rotator.domain.timing import disable_delay
+from rotator.planning.clocks import clock_wait
 from rotator.planning.draft import Draft
 from rotator.planning.removals import last_switch_away, removal_of, unread_signing
 from rotator.planning.situation import Situation
@@ -49,6 +50,8 @@ def _not_disabled_yet(situation: Situation, key: Key, window: timedelta) -> Wait
         words = f"{unread}'s signers could not be looked at, so they may still need the key"
         code, gate = Reason.REGION_UNREACHABLE, Gate.EVIDENCE
         return Wait("disable", gate, code, words, kid=key.kid, region=unread, blocked=True)
+    if apart := clock_wait(situation, "disable", key.kid):
+        return apart
     if situation.held:
         return Wait("disable", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid)
     return None
@@ -89,6 +92,8 @@ def _not_destroyed_yet(situation: Situation, key: Key) -> Wait | None:
         return Wait(
             "destroy", Gate.EVIDENCE, Reason.OLD_VERSIONS, words, kid=key.kid, region=region
         )
+    if apart := clock_wait(situation, "destroy", key.kid):
+        return apart
     if situation.held:
         return Wait("destroy", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid)
     return None

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from rotator.domain.keys import KMS_SIGNER_STOP
 from rotator.domain.plan import Severity
-from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, Special
+from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, Special, Verifier
 from rotator.domain.times import say
 from rotator.domain.timing import (
     LATE_WRITE,
@@ -19,6 +19,7 @@ from rotator.domain.timing import (
     staleness,
     unbounded_verifiers,
 )
+from rotator.planning.unreadable import harm, unreadable
 
 LEEWAY_MAX = timedelta(seconds=120)
 """Above it expired tokens live on for too long (design §4, ℓ)."""
@@ -122,7 +123,14 @@ def switch_waves(setup: IssuerSetup) -> tuple[tuple[str, ...], ...]:
 
 def keys_limit(policy: Policy) -> int:
     """The most keys that every configured verifier reads, `history_max` at most (design T8, I3)."""
-    return min([policy.history_max, *(v.max_keys for v in policy.verifiers if v.max_keys)])
+    return keys_bound(policy)[0]
+
+
+def keys_bound(policy: Policy) -> tuple[int, Verifier | None]:
+    """That limit and the verifier that sets it, None where `history_max` does."""
+    limits = [(v.max_keys, v) for v in policy.verifiers if v.max_keys]
+    limit, tightest = min(limits, key=lambda found: found[0], default=(policy.history_max, None))
+    return (limit, tightest) if limit < policy.history_max else (policy.history_max, None)
 
 
 def worst_staleness(setup: IssuerSetup) -> tuple[str, Delay]:
@@ -338,6 +346,8 @@ def _verifier_advice(policy: Policy) -> Iterator[Advice]:
             f"{verifier.name} learns a new key only {when}: each switch waits until its evidence is in or "
             f"somebody attests it (rotator attest ISSUER KID --verifier {verifier.name} --reason …)",
         )
+    for verifier, broken in unreadable(policy):
+        yield Advice(Severity.WARNING, ("verifiers", "algorithm"), harm(verifier, broken))
 
 
 def _region_advice(setup: IssuerSetup) -> Iterator[Advice]:

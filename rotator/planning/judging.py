@@ -3,26 +3,37 @@
 A complete answer other than 5xx and 429 from which a key cannot be loaded is a fail; no answer is unknown.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from rotator.domain.caching import parse_cache_control
+from rotator.domain.caching import parse_cache_control, refusal
 from rotator.domain.evidence import Check, CheckKind, Verdict
-from rotator.domain.jwks import Jwks, Unreadable, parse
+from rotator.domain.inventory import JwksRead
+from rotator.domain.jwks import MAX_BYTES, Jwks, ServedKey, Unreadable, parse, short
 from rotator.domain.keys import Key
-from rotator.domain.policy import IssuerSetup
-from rotator.domain.state import IssuerState
+from rotator.domain.policy import JWKS_TYPE, IssuerSetup, RegionSetup
+from rotator.domain.state import ForeignKey, IssuerState
 from rotator.domain.timing import staleness
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a gate should serve at a moment: `keys` all of them, `tolerated` may still be in a cache (own, withdrawn)."""
+    """What a gate should serve at a moment: `keys` and the adopted `foreign` ones.
+
+    `tolerated` may still be in a cache (withdrawn less than W ago), `dead` must not; `revoked` are those of both that
+    were compromised.
+    """
 
     keys: tuple[Key, ...]
     tolerated: frozenset[str]
     dead: frozenset[str]
+    foreign: tuple[ForeignKey, ...] = ()
+    revoked: frozenset[str] = frozenset()
+
+    def adopts(self, entry: ServedKey) -> bool:
+        """Whether an entry is an adopted key as it was when it was adopted."""
+        return any(key.kid == entry.kid and key.text == entry.text for key in self.foreign)
 
 
 def expected_at(setup: IssuerSetup, state: IssuerState, gate: str, now: datetime) -> Expected:
@@ -35,16 +46,50 @@ def expected_at(setup: IssuerSetup, state: IssuerState, gate: str, now: datetime
             dead.add(key.kid)
         elif gone or key.moments.removal_started_at:
             tolerated.add(key.kid)
-    return Expected(state.in_documents(), frozenset(tolerated), frozenset(dead))
+    for foreign in state.foreign:
+        ended = foreign.until or foreign.at if foreign.adopted else foreign.at
+        if not foreign.wanted_at(now):
+            (dead if ended + old < now else tolerated).add(foreign.kid)
+    return Expected(
+        state.in_documents(),
+        frozenset(tolerated),
+        frozenset(dead),
+        state.adopted(now),
+        frozenset(key.kid for key in state.keys if key.moments.revoked_at),
+    )
 
 
-def judge_origin(location: str, document: Jwks | Unreadable | None, expected: Expected) -> Check:
-    """A region's own object; None when it does not exist."""
+def judge_origin(
+    location: str,
+    document: Jwks | Unreadable | None,
+    expected: Expected,
+    otherwise: Sequence[str] = (),
+) -> Check:
+    """A region's own object; None when it does not exist. `otherwise` is what else is not as rotator left it."""
     if document is None:
         verdict = Verdict.FAIL if expected.keys else Verdict.UNKNOWN
         words = "the document does not exist" if expected.keys else "nothing was published yet"
         return _check(CheckKind.ORIGIN, location, verdict, words, expected)
-    return _judge(CheckKind.ORIGIN, location, document, expected, {})
+    check = _judge(CheckKind.ORIGIN, location, document, expected, {})
+    said = [check.detail] if check.detail else []
+    return replace(
+        check,
+        verdict=Verdict.FAIL if otherwise else check.verdict,
+        detail="; ".join((*said, *otherwise)),
+    )
+
+
+def odd_headers(read: JwksRead, region: RegionSetup) -> tuple[str, ...]:
+    """What a region's object is served with other than rotator wrote; nothing where its store keeps no headers."""
+    wanted = (
+        ("Content-Type", read.content_type, JWKS_TYPE),
+        ("Cache-Control", read.cache_control, region.cache_control),
+    )
+    return tuple(
+        f"its {name} is {_printable(found)}, not {should}"
+        for name, found, should in wanted
+        if found is not None and should is not None and found != should and region.cache_control
+    )
 
 
 def no_look(kind: CheckKind, target: str, detail: str, latency: timedelta | None = None) -> Check:
@@ -59,18 +104,37 @@ def judge_http(
     body: bytes | None,
     expected: Expected,
     latency: timedelta,
+    expires: datetime | None = None,
 ) -> Check:
     """A public URL's answer as a consumer meets it; `body` None when it was larger than the limit."""
+    check = _judge_answer(url, status, headers, body, expected, latency)
+    return replace(check, expires=expires)
+
+
+def _judge_answer(
+    url: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    expected: Expected,
+    latency: timedelta,
+) -> Check:
     if status >= 500 or status == 429:
         return no_look(CheckKind.HTTP, url, f"answered {status}", latency)
     measured = _measured(headers, latency)
+    encoding = headers.get("content-encoding", "identity").strip().lower()
     if 300 <= status < 400:
         words = f"answered {status}, a redirect: PyJWT, jose and jwks-rsa do not follow it"
         return _check(CheckKind.HTTP, url, Verdict.FAIL, words, expected, measured)
     if status != 200:
         return _check(CheckKind.HTTP, url, Verdict.FAIL, f"answered {status}", expected, measured)
-    document = Unreadable("too large") if body is None else parse(body)
-    return _judge(CheckKind.HTTP, url, document, expected, measured)
+    if encoding not in ("", "identity"):
+        words = f"came compressed ({_printable(encoding)}), which was not asked for: verifiers that ask alike cannot read it"
+        return _check(CheckKind.HTTP, url, Verdict.FAIL, words, expected, measured)
+    too_large = Unreadable(f"too large, more than {MAX_BYTES // 1024} KiB")
+    document = too_large if body is None else parse(body)
+    check = _judge(CheckKind.HTTP, url, document, expected, measured)
+    return replace(check, uncacheable=refusal(headers.get("cache-control")))
 
 
 def _judge(
@@ -85,7 +149,8 @@ def _judge(
         return _check(kind, target, Verdict.FAIL, words, expected, measured)
     loaded = {k.kid: Verdict.PASS if document.holds(k.jwk) else Verdict.FAIL for k in expected.keys}
     known = {*loaded, *expected.tolerated, *expected.dead}
-    foreign = tuple(kid for kid in document.kids() if kid not in known)
+    strange = [e for e in document.keys if e.kid not in known and not expected.adopts(e)]
+    foreign = tuple(dict.fromkeys(entry.kid for entry in strange))
     complaints = _complaints(document, expected, loaded, foreign)
     return Check(
         kind=kind,
@@ -112,9 +177,14 @@ def _complaints(
             how = "serves other material as" if kid in served else "lacks"
             words.append(f"{how} {kid[:8]}")
     words.extend(
-        f"still serves {kid[:8]}, which was removed" for kid in sorted(expected.dead & served)
+        f"lacks {short(key.kid)}, which was adopted"
+        for key in expected.foreign
+        if key.kid not in served
     )
-    words.extend(f"serves {kid[:8]}, a key that rotator does not own" for kid in foreign)
+    words.extend(
+        f"still serves {short(kid)}, which was withdrawn" for kid in sorted(expected.dead & served)
+    )
+    words.extend(f"serves {short(kid)}, a key that rotator does not own" for kid in foreign)
     words.extend(document.flaws)
     return words
 
@@ -137,16 +207,28 @@ def _check(
         keys={key.kid: Verdict.FAIL for key in expected.keys},
         age=measured.get("age"),
         max_age=measured.get("max_age"),
+        stale=measured.get("stale"),
         latency=measured.get("latency"),
     )
 
 
 def _measured(headers: Mapping[str, str], latency: timedelta) -> dict[str, timedelta | None]:
     cache = parse_cache_control(headers.get("cache-control", ""))
-    age = headers.get("age", "").strip()
     return {
-        "age": timedelta(seconds=int(age)) if age.isdecimal() and len(age) < 10 else None,
+        "age": seconds_of(headers.get("age")),
         "max_age": cache.max_age if cache else None,
         "stale": cache.stale if cache else None,
         "latency": latency,
     }
+
+
+def seconds_of(text: str | None) -> timedelta | None:
+    """An `Age` (RFC 9111 §5.1), None where it is no number of seconds."""
+    digits = (text or "").strip()
+    plain = digits.isascii() and digits.isdecimal() and len(digits) < 10
+    return timedelta(seconds=int(digits)) if plain else None
+
+
+def _printable(text: str) -> str:
+    """Something from outside, fit to print."""
+    return "".join(c if c.isprintable() and c.isascii() else "?" for c in text[:60])

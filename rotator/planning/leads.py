@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from rotator.domain.evidence import Verdict
+from rotator.domain.evidence import CheckKind, Verdict
 from rotator.domain.keys import Key
 from rotator.domain.plan import Reason
 from rotator.domain.policy import JWKS_URL
@@ -76,12 +76,49 @@ def closed_evidence(situation: Situation, key: Key) -> Closed | None:
         closed = _unseen(situation, gate, key)
         if closed:
             return closed
-    verifiers = unbounded_verifiers(situation.policy)
-    if verifiers and not situation.first_key:
-        name = verifiers[0].name
-        words = f"{name} learns a new key only at restart: no waiting covers it (T2b)"
-        return Closed(situation.setup.gates()[0], Reason.UNBOUNDED_VERIFIER, words)
+    return _unreported(situation, key) or _unbounded(situation, key)
+
+
+def _unreported(situation: Situation, key: Key) -> Closed | None:
+    """What verifiers and canaries say of the key themselves, where somebody looks at them."""
+    for gate in situation.setup.gates():
+        for check in situation.checks(gate):
+            if check.kind not in _REPORTS:
+                continue
+            verdict = check.keys.get(key.kid, Verdict.UNKNOWN)
+            # A verifier may hold the key and still not be believed: its clock, its copy of the report.
+            doubtful = check.kind is CheckKind.VERIFIER and check.verdict is Verdict.UNKNOWN
+            if verdict is Verdict.PASS and not doubtful:
+                continue
+            lacks, unseen = _REPORTS[check.kind]
+            code = lacks if verdict is Verdict.FAIL else unseen
+            return Closed(
+                gate, code, f"{gate}: {check.detail or 'no word of the key'} ({check.target})"
+            )
     return None
+
+
+def _unbounded(situation: Situation, key: Key) -> Closed | None:
+    """T2b: a verifier that no waiting covers has the key by its own report in every region, or by an operator's word."""
+    if situation.first_key:
+        return None
+    for verifier in unbounded_verifiers(situation.policy):
+        if situation.attested(key, verifier.name):
+            continue
+        for region in situation.setup.regions:
+            if not _reported(situation, region.name, verifier.name):
+                words = (
+                    f"{verifier.name} learns a new key only at restart, and no verifier check of {region.name} speaks"
+                    f" for it: rotator attest {situation.setup.name} {key.kid[:8]} --verifier {verifier.name} --reason …"
+                )
+                return Closed(region.name, Reason.UNBOUNDED_VERIFIER, words)
+    return None
+
+
+def _reported(situation: Situation, region: str, verifier: str) -> bool:
+    """Whether a verifier check of the region speaks for that kind of verifier; what it says was asked before."""
+    checks = (c for c in situation.checks(region) if c.kind is CheckKind.VERIFIER)
+    return any(not check.covers or verifier in check.covers for check in checks)
 
 
 def _unseen(situation: Situation, gate: str, key: Key) -> Closed | None:
@@ -92,18 +129,25 @@ def _unseen(situation: Situation, gate: str, key: Key) -> Closed | None:
         name = wanted.kid[:8]
         if seen.verdict is Verdict.FAIL:
             code = Reason.NOT_SEEN if wanted is key else Reason.KEYS_MISSING
-            return Closed(gate, code, f"{gate} does not serve {name}")
+            return Closed(
+                gate, code, f"{gate} does not serve {name}{seen_instead(situation, gate)}"
+            )
         age = situation.now - seen.checked_at if seen.checked_at else None
         if seen.verdict is Verdict.UNKNOWN or age is None or age > policy.evidence_freshness:
             limit = say(policy.evidence_freshness)
-            return Closed(
-                gate, Reason.NOT_FRESH, f"{gate} was not seen serving {name} within {limit}"
-            )
+            words = f"{gate} was not seen serving {name} within {limit}"
+            return Closed(gate, Reason.NOT_FRESH, f"{words}{seen_instead(situation, gate)}")
     passes = situation.sighting(gate, key).passes
     if passes < policy.passes_required:
         words = f"{gate} passed {passes} of {policy.passes_required} probes in a row"
         return Closed(gate, Reason.TOO_FEW_PASSES, words)
     return None
+
+
+def seen_instead(situation: Situation, gate: str) -> str:
+    """What the last look at a gate complained of, as the end of a sentence; empty where nothing did."""
+    checks = [c for c in situation.checks(gate) if c.kind in _SERVES and c.detail]
+    return f": {checks[-1].detail} ({checks[-1].target})" if checks else ""
 
 
 def unfit_document(situation: Situation) -> Closed | None:
@@ -112,9 +156,18 @@ def unfit_document(situation: Situation) -> Closed | None:
     return next((closed for closed in found if closed), None)
 
 
+_SERVES = (CheckKind.HTTP, CheckKind.ORIGIN)
+"""The checks that look at a document."""
+
+_REPORTS = {
+    CheckKind.VERIFIER: (Reason.VERIFIER_LACKS, Reason.VERIFIER_UNSEEN),
+    CheckKind.CANARY: (Reason.CANARY_REFUSED, Reason.CANARY_UNSEEN),
+}
+"""The checks in which somebody else says whether he has the key: what a fail and what silence is called."""
+
+
 def _unfit(situation: Situation, gate: str) -> Closed | None:
-    look = situation.evidence.looks.get(gate)
-    foreign = [kid for check in (look.checks if look else ()) for kid in check.foreign]
+    foreign = list(situation.foreign_at(gate))
     if gate != JWKS_URL:
         foreign += [entry.kid for entry in situation.foreign(gate)]
         document = situation.views[gate].jwks_document()

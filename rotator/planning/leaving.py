@@ -3,6 +3,7 @@
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Gate, Reason, Remove, RepairJwks, Wait
+from rotator.planning.clocks import clock_wait
 from rotator.planning.draft import Draft
 from rotator.planning.leads import is_warm
 from rotator.planning.removals import removal_of, unread_signing
@@ -136,6 +137,10 @@ def _all_open(situation: Situation, draft: Draft, key: Key) -> bool:
                 blocked=True,
             )
         )
+        return False
+    apart = clock_wait(situation, "remove", key.kid)
+    if apart:
+        draft.wait(apart)
         return False
     unsound = _unsound(situation, draft)
     if unsound:

@@ -11,9 +11,12 @@ from rotator.domain.plan import FindingKind, Gate, IssuerPlan, Reason, Severity,
 from rotator.domain.times import format_moment
 from rotator.planning.arriving import generate, publish, replicate
 from rotator.planning.catching_up import generation_seen, is_behind
+from rotator.planning.clocks import own_clock_wrong, report_clocks
+from rotator.planning.compatibility import report_migration
 from rotator.planning.draft import Draft
-from rotator.planning.drift import repair, report_caching, report_foreign, report_hold
+from rotator.planning.drift import repair, report_caching, report_hold
 from rotator.planning.ending import destroy, disable
+from rotator.planning.foreign import report_foreign, withdraw
 from rotator.planning.lateness import report_overdue
 from rotator.planning.leaving import remove
 from rotator.planning.settle import settled
@@ -26,7 +29,10 @@ RULES: tuple[Rule, ...] = (
     report_hold,
     report_foreign,
     report_caching,
+    report_clocks,
+    report_migration,
     repair,
+    withdraw,
     remove,
     generate,
     replicate,
@@ -58,7 +64,20 @@ def plan_issuer(inventory: Inventory, now: datetime) -> IssuerPlan:
 
 def _distrusts(situation: Situation, draft: Draft) -> bool:
     """Whether the state or the clock cannot be believed; nothing is planned then (design I8, T11)."""
-    return _clock_behind(situation, draft) or _state_behind(situation, draft)
+    return (
+        _clock_behind(situation, draft)
+        or _clock_wrong(situation, draft)
+        or _state_behind(situation, draft)
+    )
+
+
+def _clock_wrong(situation: Situation, draft: Draft) -> bool:
+    words = own_clock_wrong(situation)
+    if words is None:
+        return False
+    draft.find(FindingKind.CLOCK, Severity.ERROR, words)
+    draft.wait(Wait("switch", Gate.SAFETY, Reason.OWN_CLOCK_WRONG, words, blocked=True))
+    return True
 
 
 def _clock_behind(situation: Situation, draft: Draft) -> bool:

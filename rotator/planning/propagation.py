@@ -89,4 +89,5 @@ def _first(inventory: Inventory) -> bool:
             e.kid not in own for e in (document.keys if document else ())
         ):
             return False
-    return not any(key.moments.activated_at for key in inventory.state.keys)
+    decided = bool(inventory.state.foreign)
+    return not decided and not any(key.moments.activated_at for key in inventory.state.keys)

@@ -22,7 +22,7 @@ from rotator.planning.aliases import is_of_another, point_alias
 from rotator.planning.draft import Draft
 from rotator.planning.leads import lead_at
 from rotator.planning.orders import orders
-from rotator.planning.situation import Situation
+from rotator.planning.situation import Situation, never_signed
 from rotator.planning.switching import switch_target
 from rotator.planning.waves import open_regions
 
@@ -95,8 +95,12 @@ def _keep(
 
 
 def standby_for(situation: Situation, key: Key) -> Key | None:
-    """The key that signers may load ahead: the oldest published one that never signed."""
-    ready = (k for k in situation.fresh_keys() if phase(k) is Phase.PUBLISHED and k != key)
+    """The key that signers may load ahead: the oldest published one that never signed.
+
+    While the first key of a new algorithm is not published, one of the old kind stands by.
+    """
+    candidates = (*situation.fresh_keys(), *never_signed(situation.state))
+    ready = (k for k in candidates if phase(k) is Phase.PUBLISHED and k != key)
     return next(ready, None)
 
 

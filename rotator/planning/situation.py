@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.domain.evidence import Evidence, Sighting
+from rotator.domain.evidence import Check, CheckKind, Evidence, Sighting
 from rotator.domain.inventory import Inventory, RegionView
 from rotator.domain.jwks import ServedKey
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase, wanted
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy
-from rotator.domain.state import IssuerState
+from rotator.domain.state import ForeignKey, IssuerState
 from rotator.domain.times import say
+from rotator.planning.decisions import decision_on, guests, others, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,23 @@ class Situation:
 
     @property
     def first_key(self) -> bool:
-        """Whether no key was ever active and every region answered with no key but ours: no answer is not "none"."""
-        return not self.state.was_ever_active() and not any(
+        """Whether no key was ever active, and every region answered with no key but ours: no answer is not "none".
+
+        A key that somebody decided about was served, so caches may hold documents without ours.
+        """
+        return not (self.state.was_ever_active() or self.state.foreign) and not any(
             self.views[region.name].jwks_unknown() or self.foreign(region.name)
             for region in self.setup.regions
         )
+
+    def checks(self, gate: str) -> tuple[Check, ...]:
+        """The checks of the last look at a gate."""
+        look = self.evidence.looks.get(gate)
+        return look.checks if look else ()
+
+    def attested(self, key: Key, verifier: str) -> bool:
+        """Whether an operator gave his word that verifiers of that kind have the key (design T2b)."""
+        return any((a.kid, a.verifier) == (key.kid, verifier) for a in self.state.attestations)
 
     def sighting(self, gate: str, key: Key) -> Sighting:
         """What is known of a key at a gate."""
@@ -68,15 +81,33 @@ class Situation:
         return measured_cache(self.setup, self.evidence, gate)
 
     def foreign(self, region: str) -> tuple[ServedKey, ...]:
-        """The keys that a region's origin serves and rotator does not own, in document order (design I7)."""
+        """The keys that a region's origin serves, rotator does not own and nobody decided about (design I7)."""
+        served = others(self.state, self.views[region].jwks_document())
+        return tuple(entry for entry in served if decision_on(self.state, entry) is None)
+
+    def unwanted(self, region: str) -> tuple[ForeignKey, ...]:
+        """The decisions by which keys have to leave a region's origin: rejected, or adopted for a time that is over."""
+        served = others(self.state, self.views[region].jwks_document())
+        found = (decision_on(self.state, entry) for entry in served)
+        return tuple(key for key in found if key and not key.wanted_at(self.now))
+
+    def guests(self, region: str, gone: Iterable[str] = ()) -> tuple[ServedKey, ...]:
+        """What a region's document should hold behind own keys, once the kids in `gone` are taken out."""
         document = self.views[region].jwks_document()
-        own = {key.kid for key in self.state.keys}
-        found = {
-            entry.kid: entry
-            for entry in (document.keys if document else ())
-            if entry.kid not in own
+        return guests(self.state, without(document, gone), self.now)
+
+    def foreign_at(self, gate: str) -> Mapping[str, str]:
+        """The undecided keys that copies of the document hold at a gate: kid → where; as they were last looked at."""
+        look = self.evidence.looks.get(gate)
+        if look is None:
+            return {}
+        decided = {key.kid for key in self.state.foreign if key.at >= look.at}
+        return {
+            kid: check.target
+            for check in look.checks
+            for kid in check.foreign
+            if check.kind is CheckKind.HTTP and kid not in decided
         }
-        return tuple(found.values())
 
     def fresh_keys(self) -> tuple[Key, ...]:
         """The keys that could be promoted: never signed, usable, of the policy's algorithm; oldest first."""
@@ -89,9 +120,9 @@ class Situation:
         return tuple(key for key in self.state.in_documents() if key.ever_signed)
 
     def document_kids(self, region: str) -> tuple[str, ...]:
-        """What a region's document should list: own keys in order, then its foreign ones, never dropped silently."""
-        own, foreign = self.state.in_documents(), self.foreign(region)
-        return (*(key.kid for key in own), *(entry.kid for entry in foreign))
+        """What a region's document should list: own keys in order, then others', never dropped silently."""
+        own, others_ = self.state.in_documents(), self.guests(region)
+        return (*(key.kid for key in own), *(entry.kid for entry in others_))
 
     @property
     def hold_words(self) -> str:

@@ -11,9 +11,18 @@ from rotator.domain.keys import Key, reaches
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Gate, Reason, Wait
 from rotator.domain.times import say
+from rotator.planning.clocks import clock_trouble
 from rotator.planning.draft import Draft
 from rotator.planning.feasibility import problems
-from rotator.planning.leads import Lead, closed_evidence, grace, is_warm, leads, unfit_document
+from rotator.planning.leads import (
+    Lead,
+    closed_evidence,
+    grace,
+    is_warm,
+    leads,
+    seen_instead,
+    unfit_document,
+)
 from rotator.planning.situation import Situation, turn_of
 
 
@@ -148,12 +157,13 @@ def _lead_not_begun(
     if patience > situation.now:
         words = f"{lead.gate} may serve its copy from before for {say(grace(situation, lead.gate))}"
         return _Closed(Gate.TIME, Reason.LEAD_NOT_BEGUN, words, lead.gate, patience)
-    words = f"{lead.gate} has not been seen serving it; opens {say(lead.delay.total)} after it does"
+    opens = f"opens {say(lead.delay.total)} after it does"
+    words = f"{lead.gate} has not been seen serving it; {opens}{seen_instead(situation, lead.gate)}"
     return _Closed(Gate.EVIDENCE, Reason.NOT_SEEN, words, lead.gate, blocked=True)
 
 
 def _evidence(situation: Situation, key: Key) -> _Closed | None:
-    closed = closed_evidence(situation, key)
+    closed = closed_evidence(situation, key) or clock_trouble(situation)
     if closed:
         return _Closed(Gate.EVIDENCE, closed.code, closed.words, closed.gate, blocked=True)
     for region in situation.setup.regions:

@@ -68,6 +68,16 @@ def verify_document(report: VerifyReport) -> Document:
         "verdict": report.verdict.value,
         "gate_open": report.gate_open,
         "overdue": list(report.overdue),
+        "holds": [
+            {"issuer": hold.issuer, "ends_at": format_moment(hold.at)} for hold in report.holds
+        ],
+        "looked_at": format_moment(report.looked_at or report.at),
+        "host": {
+            "synchronised": report.host.synchronised,
+            "max_error_s": report.host.max_error.total_seconds(),
+        }
+        if report.host
+        else None,
         "regions": [_region(region) for region in report.regions],
     }
 
@@ -215,6 +225,9 @@ def _check(check: Check) -> Document:
         "max_age_s": _seconds(check.max_age),
         "latency_ms": None if latency is None else latency * 1000,
         "clock_offset_s": _seconds(check.clock_offset),
+        "clock_error_s": _seconds(check.clock_error),
+        "looked": check.looked,
+        "expires": _moment(check.expires),
     }
 
 

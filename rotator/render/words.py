@@ -25,6 +25,16 @@ def clean(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTABLE else c for c in text)
 
 
+def defused(text: str) -> str:
+    """Text in which a CI runner finds no command: GitHub's takes `##[name]` for one, wherever it stands in a line."""
+    return text.replace("##[", "# #[")
+
+
+def defused_json(text: str) -> str:
+    """The same for JSON, where a string can say the same in another way."""
+    return text.replace("##[", r"#\u0023[")
+
+
 def key_name(kid: str | None) -> str:
     """A kid shortened to eight characters; the `ref` of a key that does not exist yet stays whole."""
     if kid is None:

@@ -10,18 +10,22 @@ from typing import Any
 import pytest
 
 from rotator.app.doctor.caching import Allowed, Served, judge_headers
-from rotator.app.doctor.clocks import Dated, judge_clock, one_a_place
+from rotator.app.doctor.clocks import judge_clock, one_a_place
 from rotator.app.doctor.examine import examine
 from rotator.app.doctor.report import DoctorReport
 from rotator.app.doctor.versions import of_versions
+from rotator.domain.checks import CanaryCheck, ClockCheck, VerifierCheck
+from rotator.domain.clocks import dated
 from rotator.domain.diagnosis import Area, Diagnosis, Health, Place, gravest
 from rotator.domain.policy import CacheLifetime, Policy
 from rotator.domain.state import Hold, IssuerState
 from rotator.errors import StateDamaged
-from rotator.ports import Examination
+from rotator.ports import Examination, KernelClock
 from tests.fakes.clock import START
 from tests.fakes.kms import MemoryKms
+from tests.fakes.probe import Edge
 from tests.fakes.targets import Fault
+from tests.fakes.time_source import DISCIPLINED, FREE_RUNNING
 from tests.scenarios.world import JWKS, SIGNING, Regions
 
 HERE = Place("accounts", "us-east-1")
@@ -325,6 +329,50 @@ def test_all_findings_together_are_as_grave_as_the_gravest() -> None:
     ]
 
 
+# ------------------------------------------------------------------------------------------- witnesses
+
+
+def test_checks_are_tried_before_a_switch_needs_them() -> None:
+    world = alive()
+    url = "https://canary/jwks.json"
+    world.edges["canary"] = Edge(lambda: b"", status=401)
+    world.time.serve("time.example.com")
+    world.checks["us-east-1"] = (
+        CanaryCheck(url),
+        ClockCheck(ntp="time.example.com"),
+        VerifierCheck(("https://nobody/health",)),
+        ClockCheck(ntp="silent.example.com"),
+    )
+    report = examine(world.world())
+    (refused,) = found(report, Area.WITNESSES, Health.ERROR)
+    assert refused.startswith(f"canary {url}: ")
+    assert found(report, Area.WITNESSES, Health.OK) == [
+        "clock ntp://time.example.com answers as it should:  → "
+    ]
+    silent = found(report, Area.WITNESSES, Health.UNKNOWN)
+    assert [line.partition(": ")[0] for line in silent] == [
+        "verifier https://nobody/health",
+        "clock ntp://silent.example.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "health", "said"),
+    [
+        (DISCIPLINED, Health.OK, "this host's clock is kept, within 0.003 s"),
+        (FREE_RUNNING, Health.WARNING, "this host's clock is not synchronised"),
+        (None, None, ""),
+    ],
+)
+def test_what_the_kernel_says_of_this_host(
+    kernel: KernelClock | None, health: Health | None, said: str
+) -> None:
+    world = alive()
+    world.time.host = kernel
+    hosts = [d for d in examine(world.world()).findings if d.what.startswith("this host's clock")]
+    assert [(d.health, d.what) for d in hosts] == ([(health, said)] if health else [])
+
+
 # --------------------------------------------------------------------------------------- pure judgements
 
 CLOCKS: list[tuple[str, timedelta, timedelta, timedelta | None, Health, str]] = [
@@ -335,7 +383,7 @@ CLOCKS: list[tuple[str, timedelta, timedelta, timedelta | None, Health, str]] = 
     ("behind", 7 * S, S / 10, None, Health.ERROR, "behind by more than max_clock_drift 5 s"),
     ("ahead", -9 * S, S / 10, None, Health.ERROR, "ahead by more than max_clock_drift 5 s"),
     ("a slow answer", 0 * S, 20 * S, None, Health.UNKNOWN, "too coarse to tell"),
-    ("a cached answer", -240 * S, S / 10, 240 * S, Health.OK, "+0.95 s ± 1.05 s"),
+    ("a cached answer", -240 * S, S / 10, 240 * S, Health.UNKNOWN, "−119.05 s ± 121.05 s"),
 ]
 
 
@@ -347,15 +395,15 @@ CLOCKS: list[tuple[str, timedelta, timedelta, timedelta | None, Health, str]] = 
 def test_clocks(
     off: timedelta, took: timedelta, age: timedelta | None, health: Health, said: str
 ) -> None:
-    dated = Dated("https://a", START, START + took, START + off, age)
-    judged = judge_clock(dated, 5 * S, HERE)
+    judged = judge_clock(dated("https://a", START + off, age, START + took, took), 5 * S, HERE)
     assert judged.health is health
     assert said in f"{judged.what}; {judged.why}"
 
 
 def test_the_gravest_clock_of_a_place_is_shown_and_none_at_all_is_a_warning() -> None:
-    dated = [Dated("a", START, START, START + n * S) for n in (0, 60, 1)]
-    judged = [judge_clock(d, 5 * S, HERE) for d in dated]
+    judged = [
+        judge_clock(dated("a", START + n * S, None, START, 0 * S), 5 * S, HERE) for n in (0, 60, 1)
+    ]
     assert one_a_place(judged) == [judged[1]]
     (nothing,) = one_a_place([])
     assert (nothing.area, nothing.health) == (Area.CLOCKS, Health.WARNING)

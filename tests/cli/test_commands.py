@@ -100,7 +100,7 @@ def test_verify_and_junit(cli: Cli) -> None:
     path = cli.folder / "junit.xml"
     result = cli.run("verify", "--junit", path, "--samples", "2")
     assert (result.code, "gate open" in result.out) == (0, True)
-    assert len(parse(path).getroot().findall("testsuite/testcase")) == 2  # noqa: S314
+    assert len(parse(path).getroot().findall("testsuite/testcase")) == 3  # noqa: S314
 
 
 def test_verify_a_region_that_lost_its_document(cli: Cli) -> None:

@@ -12,7 +12,7 @@ from rotator.config.reading import read_all
 from rotator.config.settings import FileSpec, LocalKeysSpec, S3Spec, SqliteSpec
 from rotator.domain.caching import DEFAULT_CACHE_CONTROL
 from rotator.domain.jwk import Algorithm
-from rotator.domain.policy import CacheLifetime, Policy, Special, Verifier
+from rotator.domain.policy import CacheLifetime, Effect, Policy, Special, Verifier
 from rotator.errors import ConfigError, PolicyInfeasible
 from tests.config.files import FINE, loaded, refused, write
 
@@ -35,8 +35,14 @@ def test_a_configuration(tmp_path: Path) -> None:
 
 def test_what_the_planner_gets(tmp_path: Path) -> None:
     setup = loaded(tmp_path, FINE).issuers[0].setup
-    pyjwt = Verifier("pyjwt", timedelta(seconds=30), timedelta(seconds=300))
+    (pyjwt,) = setup.policy.verifiers
     assert setup.policy == Policy(verifiers=(pyjwt,))
+    assert (pyjwt.name, pyjwt.learns, pyjwt.drops) == (
+        "pyjwt",
+        timedelta(seconds=30),
+        timedelta(seconds=300),
+    )
+    assert [(b.algorithm, b.effect) for b in pyjwt.breaks] == [(Algorithm.ED25519, Effect.IGNORED)]
     one, two = setup.regions
     assert (one.jwks_location, two.jwks_location) == (
         f"{tmp_path}/one/accounts/jwks.json",
@@ -74,6 +80,7 @@ def test_every_number_of_the_policy_can_be_written(tmp_path: Path) -> None:
     assert written.keys() == {field.name for field in fields(Policy)}
     lines = "".join(f"  {name}: {value}\n" for name, value in written.items())
     policy = loaded(tmp_path, FINE.replace("  verifiers: [pyjwt]\n", lines)).issuers[0].setup.policy
+    known = policy.verifiers[1]
     assert policy == Policy(
         algorithm=Algorithm.RS256,
         rsa_bits=4096,
@@ -90,7 +97,7 @@ def test_every_number_of_the_policy_can_be_written(tmp_path: Path) -> None:
         edge_cache=timedelta(minutes=10),
         verifiers=(
             Verifier("ours", Special.UNBOUNDED, timedelta(hours=1), 9),
-            Verifier("pyjwt", timedelta(minutes=1), timedelta(minutes=5)),
+            Verifier("pyjwt", timedelta(minutes=1), timedelta(minutes=5), None, known.breaks),
         ),
         safety_margin=timedelta(minutes=30),
         history=6,
@@ -135,8 +142,10 @@ def test_sources_of_a_verifiers_numbers(tmp_path: Path) -> None:
         "verifiers.node-jwks-rsa.add": "profile node-jwks-rsa ",
         "verifiers.node-jwks-rsa.remove": "profile node-jwks-rsa ",
         "verifiers.node-jwks-rsa.max_keys": "profile node-jwks-rsa ",
+        "verifiers.node-jwks-rsa.cannot_read": "profile node-jwks-rsa ",
         "verifiers.pyjwt.add": "rotator.yaml:3",
         "verifiers.pyjwt.remove": "profile pyjwt (run: Py",
+        "verifiers.pyjwt.cannot_read": "profile pyjwt (run: Py",
         "verifiers.ours.add": "rotator.yaml:3",
         "verifiers.ours.remove": "rotator.yaml:3",
     }
@@ -279,7 +288,12 @@ WARNED = [
     (
         "[pyjwt]",
         "[aws-alb-jwt]",
-        "aws-alb-jwt reads RS256 only and will refuse every token signed with ES256",
+        "aws-alb-jwt passes over ES256 keys and refuses every token that they sign (reads RS256 only)",
+    ),
+    (
+        "policy:\n  verifiers: [pyjwt]",
+        "policy:\n  verifiers: [jwx-cache]\n  algorithm: Ed25519",
+        "one Ed25519 key in the document makes all of it unreadable for jwx-cache: EVERY token is refused",
     ),
     ("[pyjwt]", "[joserfc]", "joserfc learns a new key only at restart"),
     ("[pyjwt]", "[kong-jwt]", "kong-jwt learns a new key only when somebody loads it"),

@@ -199,19 +199,55 @@ PLACES = [
     ),
 ]
 
-NOT_YET = [
+CHECKS = [
     (
-        "a verifier check",
-        check_one("{kind: verifier, url: 'https://a.example'}"),
+        "an address that is none",
+        check_one("{kind: http, url: 'https://a.example', resolve: [edge]}"),
         9,
-        "kind: verifier is not in this version of rotator; use http",
+        "checks[0].resolve[0]: an IP address expected",
     ),
-    ("a clock check", check_one("{kind: clock}"), 9, "clock is not in this version"),
     (
-        "pinned edges",
-        check_one("{kind: http, url: 'https://a.example/{issuer}', resolve: [192.0.2.1]}"),
+        "no sample",
+        check_one("{kind: http, url: 'https://a.example', samples: 0}"),
         9,
-        "checks[0].resolve: is not in this version",
+        "checks[0].samples: at least 1",
+    ),
+    (
+        "a verifier without a URL",
+        check_one("{kind: verifier}"),
+        9,
+        "checks[0]: needs a url, or urls",
+    ),
+    (
+        "one of its URLs is insecure",
+        check_one("{kind: verifier, urls: ['http://a.example']}"),
+        9,
+        "checks[0].urls[0]: http: lets anyone",
+    ),
+    (
+        "a verifier that no policy names",
+        check_one("{kind: verifier, url: 'https://a.example', covers: [envoy]}"),
+        9,
+        "checks[0].covers[0]: no policy has a verifier 'envoy'; they are pyjwt",
+    ),
+    (
+        "a clock that is no host",
+        check_one("{kind: clock, ntp: 'time example'}"),
+        9,
+        "checks[0].ntp: host or host:port expected",
+    ),
+    (
+        "a clock's port that is none",
+        check_one("{kind: clock, ntp: 'time.example:70000'}"),
+        9,
+        "checks[0].ntp: host or host:port expected",
+    ),
+    ("a canary without a URL", check_one("{kind: canary}"), 9, "checks[0].url: is missing"),
+    (
+        "a kind that there is not",
+        check_one("{kind: ping, url: 'https://a.example'}"),
+        9,
+        "'ping' is no kind; the kinds are http, verifier, clock, canary",
     ),
 ]
 
@@ -278,7 +314,7 @@ TABLE = [
         ("urls", URLS),
         ("caching", CACHING),
         ("places", PLACES),
-        ("not yet", NOT_YET),
+        ("checks", CHECKS),
         ("infeasible", INFEASIBLE),
     )
     for what, text, line, words in rows

@@ -157,12 +157,14 @@ accounts · https://auth.example.com · one, two
     verifiers.ours.add      1h     rotator.yaml:4
     verifiers.ours.remove   1h     rotator.yaml:4
   what follows
-    staleness of one  2 h 6 m   1 m propagation + 5 m edge cache + 1 h ours + 1 h margin
-    lead in one       24 h 5 s  24 h lead + 5 s drift
-    staleness of two  2 h 6 m   1 m propagation + 5 m edge cache + 1 h ours + 1 h margin
-    lead in two       24 h 5 s  24 h lead + 5 s drift
-    keys needed       3         design T8
-    keys allowed      10        history_max, and what the verifiers read
+    staleness of one      2 h 6 m     1 m propagation + 5 m edge cache + 1 h ours + 1 h margin
+    lead in one           24 h 5 s    24 h lead + 5 s drift
+    staleness of two      2 h 6 m     1 m propagation + 5 m edge cache + 1 h ours + 1 h margin
+    lead in two           24 h 5 s    24 h lead + 5 s drift
+    keys needed           3           design T8
+    keys allowed          10          history_max
+    new keys known        within 1 h  verifiers.ours.add
+    removed keys dropped  within 1 h  verifiers.ours.remove
   rules
     ✓ rotate_every 90 d ≥ publish_lead 24 h + 2 × run_every 24 h = 3 d (design T7)
     ✓ edge_cache 5 m ≤ publish_lead 24 h (design T7)
@@ -180,6 +182,67 @@ def test_show(tmp_path: Path) -> None:
         "  verifiers: [pyjwt]", "  leeway: 20s\n  verifiers: [{name: ours, add: 1h}]"
     )
     assert show(loaded(tmp_path, text)).replace(f"{tmp_path}/", "") == SHOWN
+
+
+MIXED = (
+    "[pyjwt, node-jwks-rsa, aws-httpapi, spring-reactive, joserfc, kong-jwt, hasura, aws-alb-jwt]"
+)
+BOUND = """\
+    keys allowed          5             verifiers.node-jwks-rsa.max_keys
+    new keys known        within 2 h    verifiers.aws-httpapi.add
+    new keys known        at restart    joserfc: no lead covers it, its own evidence or rotator attest does (design T2b)
+    new keys known        by hand       kong-jwt: no lead covers it, its own evidence or rotator attest does (design T2b)
+    removed keys dropped  within 2 h    verifiers.aws-httpapi.remove
+    removed keys dropped  at restart    spring-reactive (design T6)
+    removed keys dropped  at restart    joserfc (design T6)
+    removed keys dropped  by hand       kong-jwt (design T6)
+    removed keys dropped  nobody knows  aws-alb-jwt (design T6)
+  rules
+"""
+
+
+BINDS = [
+    (MIXED, BOUND),
+    (
+        "[]",
+        """\
+    keys allowed      10          history_max
+    new keys known    within 2 h  no verifier is named
+  rules
+""",
+    ),
+    (
+        "[hasura, joserfc]",
+        """\
+    keys allowed          10          history_max
+    new keys known        within 5 m  verifiers.hasura.add
+    new keys known        at restart  joserfc: no lead covers it, its own evidence or rotator attest does (design T2b)
+    removed keys dropped  within 5 m  verifiers.hasura.remove
+    removed keys dropped  at restart  joserfc (design T6)
+  rules
+""",
+    ),
+    (
+        "[joserfc]",
+        """\
+    keys allowed          10          history_max
+    new keys known        at restart  joserfc: no lead covers it, its own evidence or rotator attest does (design T2b)
+    removed keys dropped  at restart  joserfc (design T6)
+  rules
+""",
+    ),
+]
+
+
+@pytest.mark.parametrize(("verifiers", "bound"), BINDS, ids=["mixed", "none", "two", "one"])
+def test_show_names_the_verifier_that_binds(tmp_path: Path, verifiers: str, bound: str) -> None:
+    assert bound in show(loaded(tmp_path, FINE.replace("[pyjwt]", verifiers)))
+
+
+def test_show_names_what_a_verifier_cannot_read(tmp_path: Path) -> None:
+    rows = show(loaded(tmp_path, FINE)).splitlines()
+    (row,) = [row for row in rows if "verifiers.pyjwt.cannot_read" in row]
+    assert row.split()[1] == "Ed25519"
 
 
 KEPT = """\
@@ -214,8 +277,8 @@ def test_show_where_things_are_kept(tmp_path: Path) -> None:
     shown = show(loaded(tmp_path, text)).replace(f"{tmp_path}/", "")
     assert shown.startswith(KEPT)
     assert KMS in shown
-    assert "    waves                   two, then one  rotator.yaml:6\n" in shown
-    assert "    alias of two      alias/rotator/accounts  in us-east-1\n" in shown
+    assert "    waves                        two, then one  rotator.yaml:6\n" in shown
+    assert "    alias of two          alias/rotator/accounts  in us-east-1\n" in shown
     assert shown.count("alias of") == 2
     assert "1 × (bake 30 m + run_every 24 h) = 24 h 30 m ≤ rotate_every 90 d" in shown
 

@@ -24,6 +24,7 @@ from tests.docs.pages import ROOT
 from tests.fakes.clock import FakeClock
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.probe import FakeProbe
+from tests.fakes.time_source import FakeTimeSource
 
 BEGIN = datetime(2026, 11, 24, 6, 17, tzinfo=UTC)
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -146,6 +147,7 @@ class Story:
             world,
             owner="ops-1:4711",
             probe=self.probe,
+            time=FakeTimeSource(self.clock),
             issuers=tuple(self._issuer(issuer) for issuer in world.issuers),
         )
 
@@ -154,7 +156,7 @@ class Story:
             name: RegionPorts(
                 Reachable(ports.jwks, name, self),
                 Reachable(ports.signing, name, self),
-                ports.public_urls,
+                ports.checks,
             )
             for name, ports in issuer.regions.items()
         }

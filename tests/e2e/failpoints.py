@@ -90,7 +90,7 @@ class Failpoints:
             name: RegionPorts(
                 PointedTarget(ports.jwks, self, f"{name} jwks"),
                 PointedTarget(ports.signing, self, f"{name} signing"),
-                ports.public_urls,
+                ports.checks,
                 PointedAlias(ports.alias, self, f"{name} alias") if ports.alias else None,
             )
             for name, ports in issuer.regions.items()

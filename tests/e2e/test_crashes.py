@@ -85,7 +85,9 @@ def test_the_points_are_what_they_should_be(case: Case) -> None:
 
 
 def test_kill_dash_nine_anywhere(case: Case, tmp_path: Path) -> None:
-    crashes = [(point, when) for point in case.points for when in (BEFORE, AFTER)]
+    # After a lease or evidence there is nothing else on disk than before what comes next.
+    effects = [point for point in case.points if not point.startswith(("lease", "evidence"))]
+    crashes = [*((p, BEFORE) for p in case.points), *((p, AFTER) for p in effects)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         done = pool.map(lambda n: crash(case, tmp_path / str(n), *crashes[n]), range(len(crashes)))
         places = list(done)

@@ -14,6 +14,7 @@ import pytest
 from rotator.app.apply import apply
 from rotator.app.plan import make_plan
 from rotator.app.world import IssuerWorld, RegionPorts, World
+from rotator.domain.checks import HttpCheck
 from rotator.domain.policy import IssuerSetup, Policy, RegionSetup
 from rotator.ports import DocumentTarget, HttpAnswer, NoAnswer, Stored
 from tests.e2e.place import ISSUER, URL, Place
@@ -23,6 +24,7 @@ from tests.fakes.probe import FakeProbe
 from tests.fakes.reporter import RecordingReporter
 from tests.fakes.state import MemoryState
 from tests.fakes.targets import MemoryRegion
+from tests.fakes.time_source import FakeTimeSource
 
 HEAVY = {"boto3", "botocore", "apscheduler", "urllib3"}
 MANY = 12
@@ -81,10 +83,12 @@ class MeetingProbe(FakeProbe):
 
     meeting: Barrier | None = None
 
-    def get(self, url: str) -> HttpAnswer | NoAnswer:
+    def get(
+        self, url: str, *, address: str | None = None, token: str | None = None
+    ) -> HttpAnswer | NoAnswer:
         if self.meeting:
             self.meeting.wait()
-        return super().get(url)
+        return super().get(url, address=address, token=token)
 
 
 def meeting_world(*, reads: Barrier | None = None, writes: Barrier | None = None) -> World:
@@ -101,13 +105,15 @@ def meeting_world(*, reads: Barrier | None = None, writes: Barrier | None = None
         name: RegionPorts(
             MeetingTarget(store.target("jwks"), reads, writes),
             MeetingTarget(store.target("signing"), reads, writes),
-            (f"https://{name}/",),
+            (HttpCheck(f"https://{name}/", samples=1),),
         )
         for name, store in stores.items()
     }
     issuer = IssuerWorld(IssuerSetup(ISSUER, URL, Policy(), setups), ports, MemoryKeys())
     state, reporter = MemoryState(clock), RecordingReporter()
-    return World(clock, state, probe, reporter, (issuer,), "sha256:many", "test")
+    return World(
+        clock, state, probe, FakeTimeSource(clock), reporter, (issuer,), "sha256:many", "test"
+    )
 
 
 def test_all_documents_and_urls_are_looked_at_together():

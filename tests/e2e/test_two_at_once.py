@@ -121,7 +121,7 @@ def rounds(makers: Sequence[Callable[[], Place]], ahead: timedelta) -> None:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_on_files(tmp_path: Path, situation: str) -> None:
-    makers = [partial(Place, tmp_path / str(n), file_config()) for n in range(15)]
+    makers = [partial(Place, tmp_path / str(n), file_config()) for n in range(8)]
     rounds(makers, SITUATIONS[situation])
 
 
@@ -130,7 +130,7 @@ def test_on_files(tmp_path: Path, situation: str) -> None:
 def test_on_buckets(
     s3_place: Callable[..., Place], seaweedfs_endpoint: S3Endpoint, situation: str
 ) -> None:
-    makers = [partial(s3_place, seaweedfs_endpoint, name=str(n)) for n in range(6)]
+    makers = [partial(s3_place, seaweedfs_endpoint, name=str(n)) for n in range(4)]
     rounds(makers, SITUATIONS[situation])
 
 

@@ -1,15 +1,12 @@
 """Every document that `--json` prints is what the contract says, for every scenario."""
 
 import json
-from xml.etree.ElementTree import fromstring
 
 import pytest
 
 from rotator.app.reports import AuditLine, AuditReport, HistoryReport
-from rotator.domain.evidence import CheckKind, Verdict
 from rotator.errors import ConfigError, all_codes
 from rotator.render import json_out
-from rotator.render.junit import junit
 from tests.render import scenarios
 from tests.render.schemas import valid
 
@@ -93,23 +90,3 @@ def test_what_is_printed_is_one_document_of_ascii() -> None:
     text = json_out.to_text(json_out.plan_document(scenarios.foreign()))
     assert text.isascii()
     assert "\u202e" in json.loads(text)["issuers"][0]["waiting"][0]["reason"]
-
-
-def test_junit_has_a_case_for_each_region_and_check() -> None:
-    root = fromstring(junit(scenarios.verify_closed()))  # noqa: S314  (our own text)
-    cases = root.findall("testsuite/testcase")
-    assert len(cases) == 2 + 2 + 1 + 1
-    assert [len(root.findall(f"testsuite/testcase/{kind}")) for kind in ("failure", "error")] == [
-        2,
-        1,
-    ]
-    suite = root.find("testsuite")
-    assert suite is not None
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "1", "1")
-
-
-def test_junit_of_hostile_text_is_still_xml() -> None:
-    bad = scenarios.check(CheckKind.HTTP, "x", Verdict.FAIL, "\x00]]>&<\u202e\ud800")
-    report = scenarios.verify_open()
-    region = type(report.regions[0])(issuer="a", region="b", checks=(bad,))
-    fromstring(junit(type(report)(at=report.at, regions=(region,))).encode())  # noqa: S314

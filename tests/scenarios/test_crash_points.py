@@ -9,12 +9,14 @@ from functools import cache
 import pytest
 
 from rotator.app.apply import apply
+from rotator.app.decide import adopt, reject
 from rotator.domain.audit import verify_chain
 from rotator.domain.jwks import Jwks, parse
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.policy import Policy
 from rotator.domain.signing import SigningDocument, parse_signing
 from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
+from tests.scenarios.strangers import KID, plant, stranger
 from tests.scenarios.world import DAY, JWKS, SIGNING, Regions
 
 
@@ -55,9 +57,19 @@ def a_new_policy(world: Regions) -> None:
     world.set_policy(refresh_token_lifetime=20 * DAY)
 
 
+def decisions(world: Regions) -> None:
+    """One foreign key was adopted, another one rejected, each served by one region."""
+    world.apply()
+    world.clock.advance(DAY)
+    plant(world, "us-east-1", stranger())
+    plant(world, "eu-central-1", stranger("unwanted", 2))
+    adopt(world.world(), "accounts", KID, owner="ann")
+    reject(world.world(), "accounts", "unwanted", owner="ann")
+
+
 MOMENTS: dict[str, Callable[[Regions], None]] = {
     lead_up.__name__: lead_up
-    for lead_up in (nothing, a_switch, a_removal, all_at_once, a_repair, a_new_policy)
+    for lead_up in (nothing, a_switch, a_removal, all_at_once, a_repair, a_new_policy, decisions)
 }
 """Moments at which an apply has something to do: how a world gets there."""
 
@@ -90,6 +102,7 @@ class Whole:
     points: dict[str, list[str]]
     phases: list[Phase]
     keys: tuple[int, int]
+    shown: list[tuple[str, ...]]
 
 
 @cache
@@ -97,7 +110,9 @@ def undisturbed(name: str) -> Whole:
     world, points = led_up(name), Failpoints(die, reads=True)
     report = apply(points.wrap(world.world()))
     assert not report.failed
-    return Whole({BEFORE: points.passed, AFTER: points.changes}, world.phases(), counts(world))
+    return Whole(
+        {BEFORE: points.passed, AFTER: points.changes}, world.phases(), counts(world), shown(world)
+    )
 
 
 @pytest.mark.slow
@@ -116,6 +131,7 @@ def test_a_crash_at_any_call_is_finished_by_the_next_run(name: str, when: str) -
         assert world.phases() == whole.phases, (point, when)
         assert counts(world) == whole.keys, (point, when)
         assert not world.apply().results, (point, when)
+        assert shown(world) == whole.shown, (point, when)
         assert verify_chain(list(world.state.audit())) is None
         assert world.state.holder() is None
         check_at_once(world, f"finished after a kill {when} {point}")
@@ -136,6 +152,12 @@ def test_two_crashes_in_a_row() -> None:
             assert not world.apply().failed
             assert world.phases() == whole.phases, (first, second)
             assert counts(world) == whole.keys, (first, second)
+
+
+def shown(world: Regions) -> list[tuple[str, ...]]:
+    """What stands in each document beside own keys."""
+    own = {key.kid for key in world.remembered().keys}
+    return [tuple(k for k in world.document(n).kids() if k not in own) for n in world.names]
 
 
 def counts(world: Regions) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from rotator.app.plan import make_plan
 from rotator.app.reports import ApplyReport
 from rotator.app.token import TokenWanted, make_token
 from rotator.app.world import IssuerWorld, RegionPorts, World
+from rotator.domain.checks import CheckSpec, HttpCheck
 from rotator.domain.jwks import Jwks, parse
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
@@ -24,6 +25,7 @@ from tests.fakes.probe import Edge, FakeProbe
 from tests.fakes.reporter import RecordingReporter
 from tests.fakes.state import MemoryState
 from tests.fakes.targets import Fault, MemoryRegion, MemoryTarget
+from tests.fakes.time_source import FakeTimeSource
 from tests.fakes.wrapped import MemoryWrapped
 
 NAMES = ("us-east-1", "eu-central-1", "ap-northeast-1")
@@ -47,6 +49,8 @@ class Regions:
     wrapped: MemoryWrapped | None = None
     rollback_window: timedelta = timedelta(days=7)
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
+    checks: dict[str, tuple[CheckSpec, ...]] = field(default_factory=dict)
+    """More checks of a region than its public URL."""
 
     def __post_init__(self) -> None:
         self.state = MemoryState(self.clock)
@@ -58,13 +62,22 @@ class Regions:
         for name in self.names:
             self._add(name)
         self.edges["jwks_url"] = self._edge(self.names[0])
+        self.probe = FakeProbe(self.clock)
+        self.time = FakeTimeSource(self.clock)
+
+    def checks_of(self, name: str) -> tuple[CheckSpec, ...]:
+        """What looks at a region from outside."""
+        own = (HttpCheck(_url(name)),) if self.with_urls else ()
+        return (*own, *self.checks.get(name, ()))
 
     def world(self) -> World:
         """A fresh world, as one run of the command line gets it."""
+        self.probe.edges |= {_url(name): edge for name, edge in self.edges.items()}
         return World(
             clock=self.clock,
             state=self.state,
-            probe=FakeProbe(self.clock, {_url(name): edge for name, edge in self.edges.items()}),
+            probe=self.probe,
+            time=self.time,
             reporter=self.reporter,
             issuers=(self._issuer(),),
             config_digest="sha256:test",
@@ -90,6 +103,12 @@ class Regions:
         state = self.state.load("accounts")
         assert state is not None
         return state
+
+    def remember(self, **changes: Any) -> None:
+        """The state is changed by somebody with the lease."""
+        lease = self.state.acquire("somebody", timedelta(minutes=1))
+        self.state.save(lease, replace(self.remembered(), **changes), [])
+        self.state.release(lease)
 
     def phases(self) -> list[Phase]:
         """The phase of every key, oldest first."""
@@ -179,7 +198,7 @@ class Regions:
             name: RegionPorts(
                 self.jwks[name],
                 self.signings[name],
-                (_url(name),) if self.with_urls else (),
+                self.checks_of(name),
                 self.aliases.get(name),
             )
             for name in self.names
@@ -216,6 +235,7 @@ class Fleet:
             clock=self.clock,
             state=self.state,
             probe=FakeProbe(self.clock),
+            time=FakeTimeSource(self.clock),
             reporter=RecordingReporter(),
             issuers=tuple(map(self._issuer, self.issuers)),
             config_digest="sha256:test",

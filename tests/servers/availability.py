@@ -11,6 +11,13 @@ from typing import Final
 
 import pytest
 
+from tests.servers.binaries import (
+    apache_binary,
+    caddy_binary,
+    envoy_binary,
+    nginx_binary,
+    openbao_binary,
+)
 from tests.servers.ministack import faketime_library, ministack_binary
 from tests.servers.s3rver import NODE_MODULES
 from tests.servers.seaweedfs import weed_binary
@@ -39,6 +46,15 @@ COMPONENTS: Final[Mapping[str, tuple[str, Callable[[], bool]]]] = {
     ),
     "node": (f"node {_NODE_MAJOR} or later with the packages of tests/node", _node),
     "s3rver": ("node with s3rver", lambda: _node() and (NODE_MODULES / "s3rver").is_dir()),
+    "nginx": ("Debian's nginx", lambda: nginx_binary() is not None),
+    "caddy": ("Caddy in .venv-servers", lambda: caddy_binary() is not None),
+    "envoy": ("Envoy in .venv-servers", lambda: envoy_binary() is not None),
+    "apache": (
+        "Debian's apache2 with libapache2-mod-auth-openidc",
+        lambda: apache_binary() is not None,
+    ),
+    "openbao": ("OpenBao in .venv-servers", lambda: openbao_binary() is not None),
+    "systemd": ("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None),
     "jose_cli": ("Debian's jose command", lambda: shutil.which("jose") is not None),
 }
 

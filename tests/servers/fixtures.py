@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.servers.edges import Edge, caddy_edge, nginx_edge
 from tests.servers.faulty import FaultyProxy
 from tests.servers.ministack import Ministack, ministack
 from tests.servers.s3 import S3Endpoint
@@ -16,6 +18,7 @@ from tests.servers.seaweedfs import Gateway, SeaweedFS, seaweedfs
 from tests.servers.webserver import WebServer, webserver
 
 _numbers = itertools.count(1)
+StartEdge = Callable[..., Edge]
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +100,21 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
     """A web server for the directory `web.directory` (empty, below the test's tmp_path)."""
     with webserver(tmp_path / "web") as server:
         yield server
+
+
+@pytest.fixture
+def start_nginx(tmp_path: Path) -> Iterator[StartEdge]:
+    """Start an nginx that serves a folder through its cache: `start_nginx(folder, cache_control=…)`. Mark it `nginx`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda root, **how: stack.enter_context(
+            nginx_edge(tmp_path / f"nginx-{next(_numbers)}", root, **how)
+        )
+
+
+@pytest.fixture
+def start_caddy(tmp_path: Path) -> Iterator[StartEdge]:
+    """Start a Caddy before a folder, or another edge: `start_caddy(folder, upstream=edge)`. Mark the test `caddy`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda root, **how: stack.enter_context(
+            caddy_edge(tmp_path / f"caddy-{next(_numbers)}", root, **how)
+        )

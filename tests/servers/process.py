@@ -132,11 +132,15 @@ class ServerProcess:
         self._process.wait(timeout=10)
         atexit.unregister(self.kill)
 
+    def ask_to_end(self) -> None:
+        """SIGTERM to the whole group, and no waiting."""
+        self.resume()
+        os.killpg(self.pid, signal.SIGTERM)
+
     def stop(self, *, grace_s: float = 3) -> None:
         """Ask politely (SIGTERM), then kill the group."""
         if self.running:
-            self.resume()
-            os.killpg(self.pid, signal.SIGTERM)
+            self.ask_to_end()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.pid_wait(grace_s)
         self.kill()

@@ -5,12 +5,23 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.domain.jwk import Algorithm
 from rotator.domain.plan import Severity
-from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup, Special, Verifier
+from rotator.domain.policy import (
+    Break,
+    CacheLifetime,
+    Effect,
+    IssuerSetup,
+    Policy,
+    RegionSetup,
+    Special,
+    Verifier,
+)
 from rotator.domain.times import parse_duration
 from rotator.planning.feasibility import (
     history_needed,
     inequalities,
+    keys_bound,
     keys_limit,
     least_signer_stop,
     problems,
@@ -18,11 +29,14 @@ from rotator.planning.feasibility import (
     warnings,
     worst_staleness,
 )
+from rotator.planning.unreadable import unreadable
 
 
 def policy(**changes: object) -> Policy:
     durations = {
-        name: parse_duration(value) if isinstance(value, str) else value
+        name: parse_duration(value)
+        if isinstance(value, str) and not isinstance(value, Algorithm)
+        else value
         for name, value in changes.items()
     }
     return replace(Policy(), **durations)  # type: ignore[arg-type]
@@ -37,9 +51,14 @@ def region(name: str, max_age: str = "0", stale: str = "0", url: bool = True) ->
     return RegionSetup(name, f"{name}/jwks", f"{name}/signing", cache, url)
 
 
-def verifier(name: str, learns: str | Special = "0", max_keys: int | None = None) -> Verifier:
+def verifier(
+    name: str,
+    learns: str | Special = "0",
+    max_keys: int | None = None,
+    breaks: tuple[Break, ...] = (),
+) -> Verifier:
     time = learns if isinstance(learns, Special) else parse_duration(learns)
-    return Verifier(name, time, time, max_keys)
+    return Verifier(name, time, time, max_keys, breaks)
 
 
 REFUSED = [
@@ -224,6 +243,21 @@ def test_history_needed_and_keys_limit(given: Policy, needed: int, limit: int) -
     assert (history_needed(given), keys_limit(given)) == (needed, limit)
 
 
+@pytest.mark.parametrize(
+    ("given", "limit", "by"),
+    [
+        (policy(), 10, None),
+        (policy(verifiers=(verifier("any"),)), 10, None),
+        (policy(verifiers=(verifier("ten", max_keys=10),)), 10, None),
+        (policy(verifiers=(verifier("a", max_keys=9), verifier("b", max_keys=5))), 5, "b"),
+        (policy(history_max=4, verifiers=(verifier("a", max_keys=5),)), 4, None),
+    ],
+)
+def test_what_sets_the_limit_of_keys(given: Policy, limit: int, by: str | None) -> None:
+    found, tightest = keys_bound(given)
+    assert (found, tightest.name if tightest else None) == (limit, by)
+
+
 def test_the_worst_region_decides_staleness() -> None:
     name, delay = worst_staleness(setup(policy(), region("one"), region("two", "1h", "30m")))
     assert (name, delay.total) == (
@@ -233,7 +267,30 @@ def test_the_worst_region_decides_staleness() -> None:
     assert worst_staleness(IssuerSetup("a", "https://a.example", policy(), ()))[0] == "no region"
 
 
+ES256_IGNORED = Break(Algorithm.ES256, Effect.IGNORED, "reads RS256 only")
+ES256_VOIDED = Break(Algorithm.ES256, Effect.VOIDED, "knows RSA only")
+ED_VOIDED = Break(Algorithm.ED25519, Effect.VOIDED, "no such label")
+
 ADVICE = [
+    (
+        policy(verifiers=(verifier("alb", breaks=(ES256_IGNORED, ED_VOIDED)),)),
+        [
+            (
+                "warning",
+                "alb passes over ES256 keys and refuses every token that they sign (reads RS256 only)",
+            )
+        ],
+    ),
+    (
+        policy(verifiers=(verifier("strict", breaks=(ES256_VOIDED,)), verifier("fine"))),
+        [
+            (
+                "warning",
+                "makes all of it unreadable for strict: EVERY token is refused there, those of the old keys too",
+            )
+        ],
+    ),
+    (policy(verifiers=(verifier("any", breaks=(ED_VOIDED,)),)), []),
     (
         policy(publish_lead="23h"),
         [("warning", "publish_lead 23 h is under 24 h"), ("info", "no verifiers")],
@@ -257,6 +314,15 @@ def test_advice(given: Policy, expected: list[tuple[str, str]]) -> None:
     found = warnings(setup(given))
     assert [advice.severity.value for advice in found] == [severity for severity, _ in expected]
     assert all(words in advice.text for advice, (_, words) in zip(found, expected, strict=True))
+
+
+def test_what_cannot_be_read_is_about_the_policys_algorithm() -> None:
+    both = verifier("both", breaks=(ES256_IGNORED, ED_VOIDED))
+    assert unreadable(policy(verifiers=(both,))) == ((both, ES256_IGNORED),)
+    ed25519 = policy(algorithm=Algorithm.ED25519, verifiers=(both, verifier("fine")))
+    assert unreadable(ed25519) == ((both, ED_VOIDED),)
+    (advice,) = warnings(setup(ed25519))
+    assert advice.members == ("verifiers", "algorithm")
 
 
 def test_a_region_without_a_url_is_judged_by_its_origin() -> None:

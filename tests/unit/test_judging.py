@@ -70,7 +70,7 @@ IDS = [
             document(ONE, TWO, OTHER),
             Verdict.FAIL,
             Verdict.PASS,
-            f"still serves {OTHER.kid[:8]}, which was removed",
+            f"still serves {OTHER.kid[:8]}, which was withdrawn",
         ),
         (
             200,

@@ -11,14 +11,18 @@ from rotator.domain.evidence import Evidence
 from rotator.domain.inventory import (
     Absent,
     Inventory,
+    JwksRead,
     RegionView,
+    Unavailable,
 )
+from rotator.domain.jwks import Jwks, ServedKey
 from rotator.domain.plan import (
     Destroy,
     Generate,
     IssuerPlan,
     Reason,
     Remove,
+    RemoveForeign,
     RepairJwks,
     RepairSigning,
     Retire,
@@ -28,9 +32,10 @@ from rotator.domain.plan import (
     WriteSigning,
 )
 from rotator.domain.policy import Policy, Verifier
-from rotator.domain.state import Hold
+from rotator.domain.state import ForeignKey, Hold
 from rotator.planning.planner import plan_issuer
 from rotator.planning.safety import check
+from tests.scenarios.strangers import KID, stranger, unreadable
 from tests.scenarios.world import DAY, NAMES, Regions
 
 US, EU, AP = NAMES
@@ -235,6 +240,130 @@ def test_dropping_a_foreign_key(due):
         **common(now), region=US, keys=(inventory.state.keys[1].kid,), expected_etag=None
     )
     assert "I7" in invariants(theirs, now, step)
+
+
+@pytest.fixture
+def planted(due: tuple[Inventory, datetime]) -> tuple[Inventory, datetime]:
+    """The same day, and somebody's key in one region."""
+    inventory, now = due
+    return with_entry(inventory, stranger()), now
+
+
+class TestForeign:
+    """One key in `US` that is not rotator's: which steps may take it out, after which decision."""
+
+    def removal(self, inventory: Inventory, now: datetime, **given: Any) -> RemoveForeign:
+        own = tuple(key.kid for key in inventory.state.in_documents())
+        said = {"kid": KID, "region": US, "keys": own, "expected_etag": None}
+        return RemoveForeign(**common(now), **{**said, **given})
+
+    @pytest.mark.parametrize(
+        ("decision", "broken"),
+        [
+            (None, {"I7"}),
+            ({"adopted": True}, {"I7"}),
+            ({"adopted": True, "until": DAY}, {"I7"}),
+            ({"adopted": True, "until": -DAY}, set()),
+            ({"adopted": False}, set()),
+            ({"adopted": False, "number": 2}, {"I7"}),
+            ({"adopted": False, "kid": "another"}, {"I7"}),
+        ],
+        ids=["undecided", "adopted", "for now", "over", "rejected", "other material", "other kid"],
+    )
+    def test_it_leaves_only_by_a_decision_about_this_very_key(self, planted, decision, broken):
+        inventory, now = planted
+        decided = decide(inventory, now, **decision) if decision else inventory
+        assert invariants(decided, now, self.removal(inventory, now)) == broken
+
+    @pytest.mark.parametrize("note", ["", "another"])
+    def test_of_a_kind_that_nobody_reads_the_text_decides(self, due, note):
+        inventory, now = due
+        planted = with_entry(inventory, unreadable(KID))
+        entry = unreadable(KID, note)
+        decided = decide(planted, now, adopted=False, entry=entry)
+        broken = {"I7"} if note else set()
+        assert invariants(decided, now, self.removal(inventory, now)) == broken
+
+    def test_never_with_another_key_nor_one_of_rotators(self, planted):
+        inventory, now = planted
+        decided = decide(inventory, now, adopted=False)
+        own = [key.kid for key in inventory.state.in_documents()]
+        more = self.removal(inventory, now, keys=tuple(own[1:]))
+        assert "I3" in invariants(decided, now, more)
+        ours = self.removal(inventory, now, kid=own[1], keys=(own[0], KID))
+        assert "I3" in invariants(decided, now, ours)
+        none = self.removal(inventory, now, keys=())
+        assert "I3 not empty" in invariants(decided, now, none)
+
+    @pytest.mark.parametrize("kind", [WriteJwks, RepairJwks])
+    @pytest.mark.parametrize("adopted", [None, True, False])
+    def test_no_other_write_drops_it(self, planted, kind, adopted):
+        inventory, now = planted
+        decided = inventory if adopted is None else decide(inventory, now, adopted=adopted)
+        own = tuple(key.kid for key in inventory.state.in_documents())
+        step = kind(**common(now), region=US, keys=own, expected_etag=None)
+        assert invariants(decided, now, step) == {"I7"}
+        whole = replace(step, keys=(*own, KID))
+        assert invariants(decided, now, whole) == set()
+
+    def test_an_adopted_key_that_was_just_written_is_kept_as_well(self, planted):
+        inventory, now = planted
+        decided = decide(inventory, now, adopted=True)
+        own = tuple(key.kid for key in inventory.state.in_documents())
+        write = WriteJwks(**common(now), region=EU, keys=(*own, KID), expected_etag=None)
+        drop = replace(write, keys=own)
+        assert invariants(decided, now, write) == set()
+        assert invariants(decided, now, write, drop) == {"I7"}
+
+    @pytest.mark.parametrize(("adopted", "broken"), [(True, {"I5"}), (False, set())])
+    def test_under_a_hold_only_what_was_rejected(self, planted, adopted, broken):
+        inventory, now = planted
+        decided = decide(inventory, now, adopted=adopted, until=-DAY)
+        hold = Hold(reason="freeze", owner="ann", since=now)
+        held = replace(decided, state=replace(decided.state, hold=hold))
+        assert invariants(held, now, self.removal(inventory, now)) == broken
+
+    def test_where_nobody_knows_what_is_served(self, planted):
+        inventory, now = planted
+        decided = decide(inventory, now, adopted=False)
+        silent = RegionView(Unavailable("E_TARGET", "down"), Absent())
+        unread = replace(decided, views={**decided.views, US: silent})
+        assert "I7" in invariants(unread, now, self.removal(inventory, now))
+
+
+def with_entry(inventory: Inventory, entry: ServedKey) -> Inventory:
+    """The same with one more key in the document of `US`."""
+    read = inventory.views[US].jwks
+    assert isinstance(read, JwksRead)
+    assert isinstance(read.document, Jwks)
+    document = Jwks((*read.document.keys, entry))
+    view = replace(inventory.views[US], jwks=replace(read, document=document))
+    return replace(inventory, views={**inventory.views, US: view})
+
+
+def decide(
+    inventory: Inventory,
+    now: datetime,
+    *,
+    adopted: bool,
+    until: timedelta | None = None,
+    number: int = 1,
+    kid: str = KID,
+    entry: ServedKey | None = None,
+) -> Inventory:
+    """The same after an operator's decision about a key."""
+    about = entry or stranger(kid, number)
+    decision = ForeignKey(
+        kid=about.kid,
+        thumbprint=about.thumbprint,
+        text=about.text,
+        adopted=adopted,
+        reason="",
+        owner="ann",
+        at=now,
+        until=now + until if until else None,
+    )
+    return replace(inventory, state=replace(inventory.state, foreign=(decision,)))
 
 
 def test_destroying_a_key_that_is_served_or_signs(after):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.adapters.aws_doctor.asking import Forbidden, Question, Way
-from rotator.app.doctor.clocks import Dated, judge_clock, parse_date
+from rotator.app.doctor.clocks import judge_clock
 from rotator.aws import AwsAccess, AwsClients
+from rotator.domain.clocks import Reading, dated, parse_date
 from rotator.domain.diagnosis import Area, Diagnosis, Health, Place, of_error
 from rotator.errors import RotatorError, TargetDenied
 from rotator.ports import Clock
@@ -21,7 +22,7 @@ class Identity:
 
     account: str
     arn: str
-    dated: Dated | None
+    clock: Reading | None
 
     @property
     def principal(self) -> str:
@@ -64,8 +65,9 @@ class Identities:
             asked = self._clock.now()
             answer = Way(self._clients, access).ask(_WHO)
             date = parse_date(answer["ResponseMetadata"]["HTTPHeaders"].get("date"))
-            dated = Dated("AWS STS", asked, self._clock.now(), date) if date else None
-            return Identity(str(answer["Account"]), str(answer["Arn"]), dated)
+            now = self._clock.now()
+            clock = dated("AWS STS", date, None, now, now - asked) if date else None
+            return Identity(str(answer["Account"]), str(answer["Arn"]), clock)
         except RotatorError as error:
             return error
 
@@ -74,10 +76,10 @@ def who_asks(identities: Identities, access: AwsAccess, drift: timedelta) -> Ite
     """The identity in words, and AWS's clock."""
     place = Place(region=access.region)
     match identities.of(access):
-        case Identity(account, arn, dated):
+        case Identity(account, arn, clock):
             yield Diagnosis(Area.ACCESS, place, Health.OK, f"{arn} in account {account}")
-            if dated:
-                yield judge_clock(dated, drift, place)
+            if clock:
+                yield judge_clock(clock, drift, place)
         case RotatorError() as error:
             yield of_error(Area.ACCESS, place, error)
         case None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rotator.adapters.aws_doctor.asking import Forbidden, Question, Way
-from rotator.app.looking import side_by_side
+from rotator.app.parallel import side_by_side
 from rotator.domain.diagnosis import Area, Diagnosis, Health, Place
 from rotator.domain.keys import KmsHandle
 from rotator.domain.state import IssuerState

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from rotator.app.doctor.caching import Allowed, Served, about, judge_headers
-from rotator.app.doctor.clocks import Dated, judge_clock
+from rotator.app.doctor.clocks import judge_clock
 from rotator.app.world import IssuerWorld, RegionPorts, World
+from rotator.domain.clocks import dated
 from rotator.domain.diagnosis import Area, Diagnosis, Health, Place
 from rotator.domain.jwks import Jwks, Unreadable, parse
 from rotator.domain.signing import SigningDocument, parse_signing
@@ -102,9 +103,10 @@ class _Region:
         stored = target.read()
         if stored is None or stored.server_date is None:
             return stored, []
-        dated = Dated(target.location, asked, clock.now(), stored.server_date)
+        answered = clock.now()
+        reading = dated(target.location, stored.server_date, None, answered, answered - asked)
         drift = self._issuer.setup.policy.max_clock_drift
-        return stored, [judge_clock(dated, drift, Place(region=self._name))]
+        return stored, [judge_clock(reading, drift, Place(region=self._name))]
 
     def _served(
         self, target: DocumentTarget, stored: Stored, document: Jwks

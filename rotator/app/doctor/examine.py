@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 
-from rotator.app.doctor.clocks import one_a_place
+from rotator.app.doctor.clocks import of_kernel, one_a_place
 from rotator.app.doctor.documents import of_documents
 from rotator.app.doctor.records import of_issuer, of_key_stores, of_lease, of_policy, of_state
 from rotator.app.doctor.report import DoctorReport
 from rotator.app.doctor.rounds import carried_out
 from rotator.app.doctor.urls import of_urls
 from rotator.app.doctor.versions import of_versions
+from rotator.app.doctor.witnesses import of_witnesses
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.diagnosis import Area, Diagnosis, Place
 from rotator.domain.state import IssuerState
@@ -40,6 +41,7 @@ def _first(world: World, issuer: IssuerWorld, states: dict[str, IssuerState]) ->
 def _looks(world: World, states: Mapping[str, IssuerState]) -> Iterator[Examination]:
     yield Examination(Area.VERSIONS, Place(), "the installation", of_versions)
     yield Examination(Area.STATE, Place(), "the lease", partial(of_lease, world))
+    yield Examination(Area.CLOCKS, Place(), "this host's clock", partial(of_kernel, world.time))
     yield Examination(Area.KEYS, Place(), "the key stores", partial(of_key_stores, world))
     for issuer in world.issuers:
         state = states.get(issuer.name)
@@ -48,5 +50,6 @@ def _looks(world: World, states: Mapping[str, IssuerState]) -> Iterator[Examinat
             yield from of_issuer(world, issuer, state)
         yield from of_documents(world, issuer, state)
         yield from of_urls(world, issuer, state)
+        yield from of_witnesses(world, issuer, state)
     for doctor in world.doctors:
         yield from doctor.examinations(states)

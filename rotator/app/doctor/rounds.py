@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import chain
 from threading import Thread
 
-from rotator.app.looking import side_by_side
+from rotator.app.parallel import side_by_side
 from rotator.domain.diagnosis import Diagnosis, Health, of_error
 from rotator.domain.times import say
 from rotator.errors import RotatorError

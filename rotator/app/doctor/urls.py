@@ -1,15 +1,16 @@
 """What each public URL answers: whether a verifier could use it, and for how long caches may keep it."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from rotator.app.doctor.caching import Allowed, Served, about, judge_headers
-from rotator.app.doctor.clocks import Dated, judge_clock, parse_date
+from rotator.app.doctor.clocks import judge_clock
+from rotator.app.urls import reading_of
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.diagnosis import Area, Diagnosis, Health, Place
 from rotator.domain.jwks import Unreadable, parse
 from rotator.domain.policy import JWKS_URL
 from rotator.domain.state import IssuerState
+from rotator.planning.judging import seconds_of
 from rotator.ports import Examination, HttpAnswer, NoAnswer
 
 _LOOK = "see what answers there; rotator verify looks again · runbooks/region-down.md"
@@ -40,15 +41,15 @@ class _Url:
         clock = self._world.clock
         asked = clock.now()
         answer = self._world.probe.get(self._url)
+        answered = clock.now()
         if isinstance(answer, NoAnswer):
             yield self._error(f"{self._url} does not answer", answer.detail)
             return
-        date = parse_date(answer.headers.get("date"))
-        if date:
-            age = _age(answer)
-            dated = Dated(self._url, asked, asked + answer.latency, date, age)
+        took = max(answer.latency, answered - asked)
+        reading = reading_of(self._url, answer.headers, answered, took)
+        if reading:
             drift = self._issuer.setup.policy.max_clock_drift
-            yield judge_clock(dated, drift, Place(region=self._gate))
+            yield judge_clock(reading, drift, Place(region=self._gate))
         yield from self._judged(answer)
 
     def _judged(self, answer: HttpAnswer) -> Iterator[Diagnosis]:
@@ -69,7 +70,7 @@ class _Url:
     def _served(self, answer: HttpAnswer) -> Iterator[Diagnosis]:
         headers = answer.headers
         kept = headers.get("cache-control"), headers.get("content-type")
-        served = Served(self._url, *kept, _age(answer))
+        served = Served(self._url, *kept, seconds_of(answer.headers.get("age")))
         setup = self._issuer.setup
         allowed = Allowed(setup.policy, setup.cache_of(self._gate))
         troubles = list(judge_headers(served, allowed, Area.URLS, self.place))
@@ -91,8 +92,3 @@ class _Url:
 
     def _fine(self, what: str) -> Diagnosis:
         return Diagnosis(Area.URLS, self.place, Health.OK, what)
-
-
-def _age(answer: HttpAnswer) -> timedelta | None:
-    age = answer.headers.get("age", "").strip()
-    return timedelta(seconds=int(age)) if age.isdecimal() and len(age) < 10 else None

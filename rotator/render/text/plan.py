@@ -17,6 +17,7 @@ from rotator.domain.plan import (
     PointAlias,
     Reason,
     Remove,
+    RemoveForeign,
     RepairJwks,
     RepairSigning,
     Replicate,
@@ -33,6 +34,7 @@ from rotator.render.text.screen import Block, Cell, Style, blank, grid, line, sa
 from rotator.render.words import DASH, both, count, distance, full, key_name
 
 _RUNBOOKS = {
+    Reason.FOREIGN_KEY: "runbooks/foreign-key.md",
     Reason.REGION_UNREACHABLE: "runbooks/region-down.md",
     Reason.STATE_BEHIND: "runbooks/state-lost.md",
 }
@@ -135,7 +137,9 @@ def effect(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912  (one case a kind
         case RepairJwks():
             return f"put the key set back to {_keys(step.keys)}"
         case Remove():
-            return f"take {key_name(step.kid)} out, {_keys(step.keys)} stay{'s' if len(step.keys) == 1 else ''}"
+            return f"take {key_name(step.kid)} out, {_stay(step.keys)}"
+        case RemoveForeign():
+            return f"take {key_name(step.kid)} out, which is not rotator's, {_stay(step.keys)}"
         case Switch():
             return f"sign with {key_name(step.kid)}{_standby(step.standby)}"
         case WriteSigning():
@@ -229,6 +233,10 @@ def _first_opening(plan: Plan) -> str | None:
 
 def _keys(keys: tuple[str, ...]) -> str:
     return f"{count(len(keys), 'key')} ({', '.join(key_name(kid) for kid in keys)})"
+
+
+def _stay(keys: tuple[str, ...]) -> str:
+    return f"{_keys(keys)} stay{'s' if len(keys) == 1 else ''}"
 
 
 def _standby(standby: str | None) -> str:

@@ -1,15 +1,17 @@
-"""The propagation gate as people read it: a row a region, what is wrong below it, then open or closed."""
+"""The propagation gate as people read it: a row a region with what is wrong below it, then open or closed."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from rotator.app.reports import RegionVerdict, VerifyReport
+from rotator.app.reports import HoldEnds, RegionVerdict, VerifyReport
+from rotator.domain.checks import SAMPLES
 from rotator.domain.evidence import Check, CheckKind, Verdict
 from rotator.domain.times import say as say_duration
 from rotator.render.text.screen import Block, Cell, Style, blank, grid, line, say
 from rotator.render.text.status import SIGNS
-from rotator.render.words import DASH, age, count, offset, rough
+from rotator.render.words import DASH, age, count, offset, rough, utc
 
-_NAMES = {
+CHECK_NAMES = {
     CheckKind.ORIGIN: "origin",
     CheckKind.HTTP: "edge",
     CheckKind.VERIFIER: "verifiers",
@@ -17,77 +19,126 @@ _NAMES = {
     CheckKind.CANARY: "canary",
 }
 
-_MORE = "  more: runbooks/gate-stays-closed.md"
+HOST_WORDS = "nothing keeps its clock, says the kernel; the clocks above are what counts"
+
+MORE = "runbooks/gate-stays-closed.md"
 
 
 def verify_text(report: VerifyReport, left: timedelta | None = None) -> list[Block]:
     """Every issuer's regions, then the gate; `left` is the waiting time that remains."""
     blocks: list[Block] = []
-    for issuer in dict.fromkeys(region.issuer for region in report.regions):
+    for issuer in issuers_of(report):
         regions = [region for region in report.regions if region.issuer == issuer]
         blocks += [say(issuer, Style.STRONG), *_regions(regions), blank()]
-    if report.overdue:
-        blocks += [
-            grid([[say("overdue", Style.BAD), name] for name in report.overdue], by=2),
-            blank(),
-        ]
-    more = [] if report.gate_open or left is not None else [say(_MORE, Style.PAST)]
+    notes: list[list[Cell]] = [[say("overdue", Style.BAD), name] for name in report.overdue]
+    notes += [[say("hold", Style.WAIT), hold_words(hold)] for hold in report.holds]
+    if report.host and not report.host.synchronised:
+        notes.append([say("this host", Style.WAIT), HOST_WORDS])
+    blocks += [grid(notes, by=2), blank()] if notes else []
+    more = [] if report.gate_open or left is not None else [say(f"  more: {MORE}", Style.PAST)]
     return [*blocks, gate_line(report, left), *more]
 
 
 def gate_line(report: VerifyReport, left: timedelta | None = None) -> Block:
     """Open, or closed and by what."""
-    words = gate_words(report, left).partition(":")
     style = Style.GOOD if report.gate_open else Style.BAD
-    return line("  ", say(words[0], style), "".join(words[1:]))
+    return line("  ", say(_gate(report), style), f": {_why(report)}{_waiting(left)}")
 
 
 def gate_words(report: VerifyReport, left: timedelta | None = None) -> str:
     """The same without colour, for a log."""
+    return f"{_gate(report)}: {_why(report)}{_waiting(left)}"
+
+
+def issuers_of(report: VerifyReport) -> tuple[str, ...]:
+    """The issuers that were looked at, in order."""
+    return tuple(dict.fromkeys(region.issuer for region in report.regions))
+
+
+def worst_of(checks: Sequence[Check]) -> Verdict:
+    """The verdict to show for checks of one kind, of which there is one at least."""
+    verdicts = {check.verdict for check in checks}
+    return next(v for v in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) if v in verdicts)
+
+
+def hold_words(hold: HoldEnds) -> str:
+    """What the end of a hold means."""
+    return f"the hold of {hold.issuer} ends {utc(hold.at)}: what is due then goes on"
+
+
+def _gate(report: VerifyReport) -> str:
+    when = f" as of {utc(report.at)}" if report.ahead else ""
+    return f"gate {'open' if report.gate_open else 'closed'}{when}"
+
+
+def _why(report: VerifyReport) -> str:
     if report.gate_open:
-        return f"gate open: {count(len(report.regions), 'region')} checked, every one passes"
+        then = ", and is taken to go on" if report.ahead else ""
+        return f"{count(len(report.regions), 'region')} checked, every one passes{then}"
     closed = dict.fromkeys(r.region for r in report.regions if r.verdict is not Verdict.PASS)
-    reasons = [*closed, *(["something is overdue"] if report.overdue else [])] or [
-        "nothing was checked"
-    ]
-    waiting = f". Waiting, {rough(left)} left …" if left is not None else ""
-    return f"gate closed: {', '.join(reasons)}{waiting}"
+    late = ["something is overdue"] if report.overdue else []
+    return ", ".join([*closed, *late] or ["nothing was checked"])
+
+
+def _waiting(left: timedelta | None) -> str:
+    return "" if left is None else f". Waiting, {rough(left)} left …"
 
 
 def _regions(regions: list[RegionVerdict]) -> list[Block]:
+    """Rows that stand below each other, though what is wrong stands between them."""
     kinds = [
         kind for kind in CheckKind if any(check.kind is kind for r in regions for check in r.checks)
     ]
-    rows = [[region.region, *(_cell(region, kind) for kind in kinds)] for region in regions]
-    table = grid(rows, by=2, gap=3)
-    troubles = [
-        [region.region, f"{_NAMES[check.kind]}: {check.detail} ({check.target})"]
-        for region in regions
-        for check in region.checks
-        if check.verdict is not Verdict.PASS
-    ]
-    return [table, grid(troubles, by=6)] if troubles else [table]
+    rows = [[line(r.region), *(line(_cell(r, kind)) for kind in kinds)] for r in regions]
+    widths = [max(row[i].cell_len for row in rows) for i in range(len(kinds) + 1)]
+    blocks: list[Block] = []
+    for region, row in zip(regions, rows, strict=True):
+        for cell, width in zip(row, widths, strict=True):
+            cell.pad_right(width - cell.cell_len)
+        blocks.append(grid([row], by=2, gap=3))
+        if wrong := [check for check in region.checks if check.verdict is not Verdict.PASS]:
+            blocks.append(grid([[trouble_words(check)] for check in wrong], by=6))
+    return blocks
+
+
+def trouble_words(check: Check) -> str:
+    """What is wrong with a check, and where."""
+    return f"{CHECK_NAMES[check.kind]}: {check.detail or check.verdict} ({check.target})"
 
 
 def _cell(region: RegionVerdict, kind: CheckKind) -> Cell:
     checks = [check for check in region.checks if check.kind is kind]
     if not checks:
-        return say(DASH, Style.PAST)
-    verdicts = [check.verdict for check in checks]
-    verdict = next(v for v in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) if v in verdicts)
-    sign, style = SIGNS[verdict]
-    about = _about(checks)
-    return line(say(sign, style), f" {_NAMES[kind]}", f" ({about})" if about else "")
+        return say(f"{DASH} {CHECK_NAMES[kind]}", Style.PAST)
+    sign, style = SIGNS[worst_of(checks)]
+    return line(say(sign, style), f" {check_words(kind, checks)}")
 
 
-def _about(checks: list[Check]) -> str:
-    facts = [f"{len(checks)} looked at"] if len(checks) > 1 else []
-    if longest := max(
-        (check.max_age for check in checks if check.max_age is not None), default=None
-    ):
+def check_words(kind: CheckKind, checks: Sequence[Check]) -> str:
+    """What was looked at and measured: `edge (max-age 5 m)`, `12 verifiers`, `clock +0.01 s`."""
+    name, facts = CHECK_NAMES[kind], _facts(kind, checks)
+    looked = sum(check.looked for check in checks)
+    match kind:
+        case CheckKind.CLOCK:
+            return " ".join([name, *facts])
+        case CheckKind.VERIFIER if worst_of(checks) is Verdict.PASS:
+            name = count(looked, "verifier")
+        case _:
+            pass
+    return f"{name} ({', '.join(facts)})" if facts else name
+
+
+def _facts(kind: CheckKind, checks: Sequence[Check]) -> list[str]:
+    looked = sum(check.looked for check in checks)
+    facts = []
+    if kind is CheckKind.HTTP and looked > SAMPLES * len(checks):
+        facts.append(count(looked, "answer"))
+    if kind is not CheckKind.VERIFIER and len(checks) > 1:
+        facts.append(f"{len(checks)} looked at")
+    if longest := max((c.max_age for c in checks if c.max_age is not None), default=None):
         facts.append(f"max-age {say_duration(longest)}")
-    if oldest := max((check.age for check in checks if check.age is not None), default=None):
+    if oldest := max((c.age for c in checks if c.age is not None), default=None):
         facts.append(f"age {age(oldest)}")
-    if offsets := [check.clock_offset for check in checks if check.clock_offset is not None]:
+    if offsets := [c.clock_offset for c in checks if c.clock_offset is not None]:
         facts.append(offset(max(offsets, key=abs)))
-    return ", ".join(facts)
+    return facts

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from rotator.app.effects import effect_of, found_of
 from rotator.app.gather import fold_views, keep_evidence, with_lineage
-from rotator.app.journal import Outcome, begin, finish, lines, moment_lines
+from rotator.app.journal import Outcome, begin, finish, gate_lines, lines, moment_lines
 from rotator.app.parallel import side_by_side
 from rotator.app.reports import StepResult
 from rotator.app.run import Run, save
@@ -108,7 +108,11 @@ def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
         # A write that was under way in another run may land late and finish its switch (design I6).
         moved = TargetConflict("another run's late write has moved on", detail=error.message)
         return [_result(run, step, Outcome(error=moved)) for step in steps]
-    entries = [*lines(run.issuer.name, "begun", steps, now), *moment_lines(state, opened, now)]
+    entries = [
+        *gate_lines(run.inventory, steps, now),
+        *lines(run.issuer.name, "begun", steps, now),
+        *moment_lines(state, opened, now),
+    ]
     save(run, opened, entries)
     for step in steps:
         run.world.reporter.progress(f"{run.issuer.name}: {step.kind} {_place(step) or ''}".rstrip())
@@ -125,7 +129,7 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
     views = {s.region: o.view for s, o in pairs if o.view and isinstance(s, RegionStep)}
     evidence = run.inventory.evidence
     for step in steps:
-        if isinstance(step, RepairJwks) and step.region in views:
+        if isinstance(step, RepairJwks):  # one that failed may have taken effect all the same
             evidence = end_runs(evidence, step.region)
     evidence = fold_views(run.world, after, evidence, views)
     evidence = keep_evidence(run.world, evidence, run.inventory.evidence)

@@ -4,12 +4,13 @@ Before: generations raised, switches and removals marked as begun, watermarks ra
 After: new keys, what each region was left with, and every moment that the regions now show.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.domain.codec import encode
-from rotator.domain.inventory import JwksRead, RegionView, SigningRead
+from rotator.domain.evidence import CheckKind
+from rotator.domain.inventory import Inventory, JwksRead, RegionView, SigningRead
 from rotator.domain.keys import Key, KmsHandle, WrappedHandle, least_signer_stop
 from rotator.domain.lifecycle import Event, advance
 from rotator.domain.plan import (
@@ -27,8 +28,9 @@ from rotator.domain.plan import (
 )
 from rotator.domain.policy import IssuerSetup, Policy
 from rotator.domain.state import Intent, IssuerState, RegionRecord
+from rotator.domain.times import format_moment
 from rotator.errors import KeyStoreUnsure, RotatorError
-from rotator.ports import AuditEntry
+from rotator.ports import AuditEntry, Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,36 @@ def lines(
     return [
         _line(issuer, event, step, at, error) for step, error in zip(steps, failures, strict=True)
     ]
+
+
+def gate_lines(inventory: Inventory, steps: Sequence[Step], at: datetime) -> list[AuditEntry]:
+    """For a switch that begins, what opened each gate: which probe saw the key first, which last, and who else had it."""
+    kids = dict.fromkeys(step.kid for step in steps if isinstance(step, Switch))
+    begun = inventory.state.switching()
+    return [
+        AuditEntry(at, inventory.setup.name, "gate_opened", _opened(inventory, gate, kid))
+        for kid in kids
+        if begun is None or begun.kid != kid
+        for gate in inventory.setup.gates()
+    ]
+
+
+def _opened(inventory: Inventory, gate: str, kid: str) -> Mapping[str, Fact]:
+    seen, look = inventory.evidence.sighting(gate, kid), inventory.evidence.looks.get(gate)
+    witnesses = [
+        f"{check.kind} {check.target}: {check.verdict}"
+        for check in (look.checks if look else ())
+        if check.kind not in (CheckKind.ORIGIN, CheckKind.HTTP)
+    ]
+    return {
+        "kid": kid,
+        "region": gate,
+        "visible_since": format_moment(seen.visible_since) if seen.visible_since else None,
+        "seen_by": seen.seen_by,
+        "checked_at": format_moment(seen.checked_at) if seen.checked_at else None,
+        "passes": seen.passes,
+        "witnesses": "; ".join(witnesses) or None,
+    }
 
 
 def moment_lines(before: IssuerState, after: IssuerState, at: datetime) -> list[AuditEntry]:

@@ -92,11 +92,13 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyInRegion:
-    """One key at one gate."""
+    """One key at one gate; `seen_by` is what saw the present run of passes begin."""
 
     visible_since: datetime | None
     checked_at: datetime | None
     verdict: Verdict
+    seen_by: str = ""
+    passes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

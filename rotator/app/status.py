@@ -77,6 +77,8 @@ def _key(situation: Situation, key: Key, gates: tuple[str, ...]) -> KeyStatus:
             visible_since=situation.sighting(gate, key).visible_since,
             checked_at=situation.sighting(gate, key).checked_at,
             verdict=situation.sighting(gate, key).verdict,
+            seen_by=situation.sighting(gate, key).seen_by,
+            passes=situation.sighting(gate, key).passes,
         )
         for gate in gates
     }

@@ -77,20 +77,35 @@ class Look:
 
     def of_key(self, kid: str) -> Verdict:
         """Whether consumers can load `kid` here: the public URLs where there are any, else the origin."""
-        public = [c for c in self.checks if c.kind is CheckKind.HTTP]
-        asked = public or [c for c in self.checks if c.kind is CheckKind.ORIGIN]
-        return worst([check.keys.get(kid, Verdict.UNKNOWN) for check in asked])
+        return worst([check.keys.get(kid, Verdict.UNKNOWN) for check in self.probes()])
+
+    def is_dated(self) -> bool:
+        """Whether no clock contradicts the moment of this look.
+
+        A lead that begins by a clock that is behind would be over too early.
+        """
+        return all(
+            check.verdict is not Verdict.FAIL
+            for check in self.checks
+            if check.kind is CheckKind.CLOCK
+        )
+
+    def probes(self) -> tuple[Check, ...]:
+        """The checks that decide the lead (design T1)."""
+        public = tuple(c for c in self.checks if c.kind is CheckKind.HTTP)
+        return public or tuple(c for c in self.checks if c.kind is CheckKind.ORIGIN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """One key at one gate: the present run of passes, and how long the signing target has named another key."""
+    """One key at one gate: the present run of passes, what saw it begin, how long the signing target has named another key."""
 
     verdict: Verdict = Verdict.UNKNOWN
     checked_at: datetime | None = None
     visible_since: datetime | None = None
     passes: int = 0
     away_since: datetime | None = None
+    seen_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,7 @@ class Evidence:
 
 def fold_look(evidence: Evidence, gate: str, look: Look, kids: tuple[str, ...]) -> Evidence:
     """The evidence after a look at a gate, for every kid that the state knows."""
-    seen = {kid: _after(evidence.sighting(gate, kid), look.of_key(kid), look.at) for kid in kids}
+    seen = {kid: _after(evidence.sighting(gate, kid), look, kid) for kid in kids}
     failed = dict(evidence.failed_before)
     looks = {**evidence.looks, gate: look}
     if any(check.kind is CheckKind.HTTP and check.verdict is Verdict.FAIL for check in look.checks):
@@ -152,7 +167,7 @@ def _first_seen(
 def end_runs(evidence: Evidence, gate: str) -> Evidence:
     """The lead starts again at a gate: a write there was not ours, or a repair (design T1)."""
     ended = {
-        kid: replace(sighting, visible_since=None, passes=0)
+        kid: replace(sighting, visible_since=None, passes=0, seen_by="")
         for kid, sighting in evidence.sightings.get(gate, {}).items()
     }
     return replace(evidence, sightings={**evidence.sightings, gate: ended})
@@ -173,14 +188,20 @@ def fold_signing(
     )
 
 
+_DRIFT_MAX = timedelta(seconds=120)
+"""No ε is longer (design T7); T1 counts it on top of every staleness."""
+
+
 def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: datetime) -> Evidence:
     """Record the W in force at a gate; the one before it counts as in force until now, and dies after its own length."""
-    marks = list(evidence.marks.get(gate, ()))
-    if marks:
+    marks, look = list(evidence.marks.get(gate, ())), evidence.looks.get(gate)
+    if marks and look and not look.is_dated():
+        at = marks[-1].until  # nobody knows when this is, so no time has passed
+    elif marks:
         marks[-1] = StalenessMark(marks[-1].staleness, at)
     if not marks or marks[-1].staleness != staleness:
         marks.append(StalenessMark(staleness, at))
-    alive = tuple(mark for mark in marks[:-1] if mark.until + mark.staleness > at)
+    alive = tuple(mark for mark in marks[:-1] if mark.until + mark.staleness + _DRIFT_MAX > at)
     return replace(evidence, marks={**evidence.marks, gate: (*alive, marks[-1])})
 
 
@@ -197,11 +218,7 @@ def cautious(one: Evidence, other: Evidence) -> Evidence:
         sightings={gate: _both_sightings(one, other, gate) for gate in sorted(gates)},
         looks=dict(looks),
         marks={
-            gate: tuple(
-                sorted(
-                    {*one.marks.get(gate, ()), *other.marks.get(gate, ())}, key=lambda m: m.until
-                )
-            )
+            gate: _both_marks(one.marks.get(gate, ()), other.marks.get(gate, ()))
             for gate in sorted(one.marks.keys() | other.marks.keys())
         },
         failed_before=dict(failed),
@@ -212,20 +229,29 @@ def cautious(one: Evidence, other: Evidence) -> Evidence:
     )
 
 
+def _both_marks(
+    one: tuple[StalenessMark, ...], other: tuple[StalenessMark, ...]
+) -> tuple[StalenessMark, ...]:
+    """All marks in the order of their ends; of two that end together the one in force stays the last."""
+    return tuple(sorted(dict.fromkeys((*one, *other)), key=lambda mark: mark.until))
+
+
 def _both_sightings(one: Evidence, other: Evidence, gate: str) -> Mapping[str, Sighting]:
     kids = one.sightings.get(gate, {}).keys() | other.sightings.get(gate, {}).keys()
     return {kid: _both(one.sighting(gate, kid), other.sighting(gate, kid)) for kid in sorted(kids)}
 
 
 def _both(one: Sighting, other: Sighting) -> Sighting:
+    since = _later(one.visible_since, other.visible_since)
     return Sighting(
         verdict=worst([one.verdict, other.verdict]),
         checked_at=min(one.checked_at, other.checked_at)
         if one.checked_at and other.checked_at
         else None,
-        visible_since=_later(one.visible_since, other.visible_since),
+        visible_since=since,
         passes=min(one.passes, other.passes),
         away_since=_later(one.away_since, other.away_since),
+        seen_by=(one if since == one.visible_since else other).seen_by if since else "",
     )
 
 
@@ -234,22 +260,20 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(one, other) if one and other else None
 
 
-def _after(before: Sighting, verdict: Verdict, at: datetime) -> Sighting:
+def _after(before: Sighting, look: Look, kid: str) -> Sighting:
+    verdict, at = look.of_key(kid), look.at
+    seen = replace(before, verdict=verdict, checked_at=at, passes=0)
     match verdict:
         case Verdict.PASS:
-            since = (
-                before.visible_since if before.visible_since and before.visible_since <= at else at
-            )
-            return replace(
-                before,
-                verdict=verdict,
-                checked_at=at,
-                visible_since=since,
-                passes=before.passes + 1,
-            )
+            passed = replace(seen, passes=before.passes + 1)
+            begun = before.visible_since and before.visible_since <= at
+            if begun or not look.is_dated():
+                return passed
+            probes = ", ".join(check.target for check in look.probes())
+            return replace(passed, visible_since=at, seen_by=probes)
         case Verdict.FAIL:
-            return replace(before, verdict=verdict, checked_at=at, visible_since=None, passes=0)
+            return replace(seen, visible_since=None, seen_by="")
         case Verdict.UNKNOWN:
-            return replace(before, verdict=verdict, checked_at=at, passes=0)
+            return seen
         case _:
             assert_never(verdict)

@@ -48,10 +48,14 @@ class ServedKey:
 
 @dataclass(frozen=True, slots=True)
 class Jwks:
-    """A document that was read: entries in its own order, and what is wrong with it in words."""
+    """A document that was read: entries in its own order, and what is wrong with it in words.
+
+    `leaked` are the kids that stand there with private members.
+    """
 
     keys: tuple[ServedKey, ...]
     flaws: tuple[str, ...] = ()
+    leaked: frozenset[str] = frozenset()
 
     def kids(self) -> tuple[str, ...]:
         """The kids in document order."""
@@ -96,17 +100,18 @@ def parse(body: bytes) -> Jwks | Unreadable:
         return Unreadable("not JSON")
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         return Unreadable('no "keys" list')
-    keys, flaws = [], []
+    keys, flaws, leaked = [], [], set[str]()
     for index, entry in enumerate(document["keys"]):
         served, entry_flaws = _entry(index, entry)
         flaws.extend(entry_flaws)
         if served:
             keys.append(served)
+            leaked.update({served.kid} if _PRIVATE & entry.keys() else ())
     repeated = [kid for kid, count in Counter(key.kid for key in keys).items() if count > 1]
     flaws.extend(f"kid {short(kid)} stands there more than once" for kid in repeated)
     if len(flaws) > _MAX_FLAWS:
         flaws[_MAX_FLAWS:] = [f"and {len(flaws) - _MAX_FLAWS} flaws more"]
-    return Jwks(tuple(keys), tuple(flaws))
+    return Jwks(tuple(keys), tuple(flaws), frozenset(leaked))
 
 
 def short(kid: str) -> str:

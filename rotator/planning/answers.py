@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rotator.domain.evidence import Check, Verdict, worst
+from rotator.planning.complaints import about
 
 _NAMED = 3
 """Addresses that a sentence names; the others are counted."""
@@ -44,16 +45,24 @@ def summed_up(answers: Sequence[Answered]) -> Check:
 
 def _words(answers: Sequence[Answered]) -> str:
     """What is wrong, each complaint with the addresses it came from unless all said the same."""
-    said: dict[str, list[str]] = {}
+    said: dict[str, list[Answered]] = {}
     for answer in answers:
-        said.setdefault(answer.check.detail, []).append(answer.address)
+        said.setdefault(answer.check.detail, []).append(answer)
     if len(said) == 1:
-        return answers[0].check.detail
+        return _aged(answers)
     total = len({answer.address for answer in answers})
     return "; ".join(
-        f"{_who(addresses, total, len(answers))} {detail}"
-        for detail, addresses in said.items()
+        f"{_who([each.address for each in alike], total, len(answers))} {_aged(alike)}"
+        for detail, alike in said.items()
         if detail
+    )
+
+
+def _aged(alike: Sequence[Answered]) -> str:
+    """What several answers are blamed for alike; that it came out of a cache explains most of it."""
+    check, oldest = alike[0].check, _longest(each.check.age for each in alike)
+    return (
+        f"{check.detail} (a copy {about(oldest)} old)" if check.detail and oldest else check.detail
     )
 
 

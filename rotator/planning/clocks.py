@@ -12,6 +12,7 @@ from rotator.domain.clocks import Reading
 from rotator.domain.evidence import Check, CheckKind, Verdict
 from rotator.domain.plan import FindingKind, Gate, Reason, Severity, Wait
 from rotator.domain.times import say
+from rotator.planning.complaints import some
 from rotator.planning.draft import Draft
 from rotator.planning.situation import Situation
 
@@ -67,7 +68,8 @@ def own_clock_wrong(situation: Situation) -> str | None:
         (c for _, c in looked if c.target.startswith(NTP) and c.verdict is Verdict.FAIL), None
     )
     if by_ntp:
-        return f"this host's clock is wrong: {by_ntp.detail}"
+        server = f"NTP server {by_ntp.target.removeprefix(NTP)}"
+        return f"this host's clock is wrong: {_away(by_ntp.clock_offset or timedelta())} {server}"
     offsets = {gate: c.clock_offset for gate, c in looked if c.clock_offset is not None}
     off = {gate: c.clock_offset for gate, c in looked if c.verdict is Verdict.FAIL}
     values = [offset for offset in off.values() if offset is not None]
@@ -75,9 +77,7 @@ def own_clock_wrong(situation: Situation) -> str | None:
         return None
     if max(values) - min(values) > 2 * max(situation.policy.max_clock_drift, timedelta(seconds=5)):
         return None
-    away = _rough(values[0])
-    side = "behind" if values[0] > timedelta() else "ahead of"
-    return f"this host's clock is the odd one out: {away} {side} that of {', '.join(off)}"
+    return f"this host's clock is the odd one out: {_away(values[0])} that of {some(list(off))}"
 
 
 def report_clocks(situation: Situation, draft: Draft) -> None:
@@ -114,7 +114,10 @@ def _reported(check: Check, situation: Situation) -> Check | None:
     if check.clock_offset is None:
         return None
     reading = Reading(
-        check.target, "its own report", check.clock_offset, check.clock_error or timedelta()
+        check.target,
+        f"the report of {check.target}",
+        check.clock_offset,
+        check.clock_error or timedelta(),
     )
     judged = judge_clock(check.target, reading, situation.policy.max_clock_drift)
     return judged if judged.verdict is Verdict.FAIL else None
@@ -131,6 +134,11 @@ def _all_silent(situation: Situation) -> str | None:
     ]
     silent = [gate for gate, check in urls if check.verdict is Verdict.UNKNOWN]
     return silent[0] if silent and len(silent) == len(urls) else None
+
+
+def _away(offset: timedelta) -> str:
+    """Where this host's clock stands, of which another one is ahead by `offset`."""
+    return f"{_rough(offset)} {'behind' if offset > timedelta() else 'ahead of'}"
 
 
 def _rough(offset: timedelta) -> str:

@@ -15,6 +15,7 @@ from rotator.domain.keys import Key
 from rotator.domain.policy import JWKS_TYPE, IssuerSetup, RegionSetup
 from rotator.domain.state import ForeignKey, IssuerState
 from rotator.domain.timing import staleness
+from rotator.planning.complaints import some
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,16 @@ def _judge_answer(
         return _check(CheckKind.HTTP, url, Verdict.FAIL, words, expected, measured)
     too_large = Unreadable(f"too large, more than {MAX_BYTES // 1024} KiB")
     document = too_large if body is None else parse(body)
+    if isinstance(document, Unreadable):
+        document = Unreadable(document.reason + _instead(headers))
     check = _judge(CheckKind.HTTP, url, document, expected, measured)
     return replace(check, uncacheable=refusal(headers.get("cache-control")))
+
+
+def _instead(headers: Mapping[str, str]) -> str:
+    """What an answer that is no key set says it is: often the page of a login or of an error."""
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return f" but {_printable(media_type)}" if media_type and "json" not in media_type else ""
 
 
 def _judge(
@@ -147,7 +156,9 @@ def _judge(
     if isinstance(document, Unreadable):
         words = f"no key set: {document.reason}"
         return _check(kind, target, Verdict.FAIL, words, expected, measured)
-    loaded = {k.kid: Verdict.PASS if document.holds(k.jwk) else Verdict.FAIL for k in expected.keys}
+    # jose refuses a member that carries private ones; and nobody should sign with a key that everybody can read.
+    sound = [k for k in expected.keys if document.holds(k.jwk) and k.kid not in document.leaked]
+    loaded = {k.kid: Verdict.PASS if k in sound else Verdict.FAIL for k in expected.keys}
     known = {*loaded, *expected.tolerated, *expected.dead}
     strange = [e for e in document.keys if e.kid not in known and not expected.adopts(e)]
     foreign = tuple(dict.fromkeys(entry.kid for entry in strange))
@@ -170,23 +181,24 @@ def _judge(
 def _complaints(
     document: Jwks, expected: Expected, loaded: Mapping[str, Verdict], foreign: tuple[str, ...]
 ) -> list[str]:
-    words = []
-    served = set(document.kids())
-    for kid, verdict in loaded.items():
-        if verdict is Verdict.FAIL:
-            how = "serves other material as" if kid in served else "lacks"
-            words.append(f"{how} {kid[:8]}")
-    words.extend(
-        f"lacks {short(key.kid)}, which was adopted"
-        for key in expected.foreign
-        if key.kid not in served
+    served, failed = document.kids(), [k for k, v in loaded.items() if v is Verdict.FAIL]
+    # What stands there twice or with private members is among the flaws.
+    other = [k for k in failed if served.count(k) == 1 and k not in document.leaked]
+    found = (
+        ("lacks {}", [k for k in failed if k not in served]),
+        ("serves other material as {}", other),
+        (
+            "lacks {}, which was adopted",
+            [k.kid for k in expected.foreign if k.kid not in served],
+        ),
+        ("still serves {}, which was withdrawn", sorted(expected.dead.intersection(served))),
+        (
+            f"serves {{}}, {'keys' if len(foreign) > 1 else 'a key'} that rotator does not own",
+            foreign,
+        ),
     )
-    words.extend(
-        f"still serves {short(kid)}, which was withdrawn" for kid in sorted(expected.dead & served)
-    )
-    words.extend(f"serves {short(kid)}, a key that rotator does not own" for kid in foreign)
-    words.extend(document.flaws)
-    return words
+    words = [said.format(some([short(kid) for kid in kids])) for said, kids in found if kids]
+    return [*(["serves no key at all"] if not document.keys else []), *words, *document.flaws]
 
 
 def _check(

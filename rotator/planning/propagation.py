@@ -4,7 +4,7 @@ HIDDEN → RUMOURED → OMNIPRESENT → UNRETENTIVE → HIDDEN. Going into an un
 certain one does. Used by the safety checker and by `status`; the planner works with moments instead.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rotator.domain.inventory import Absent, Inventory
@@ -32,11 +32,10 @@ def publication(key: Key, gate: str, inventory: Inventory, now: datetime) -> Cer
         return Certainty.HIDDEN if moments.published_at is None else Certainty.RUMOURED
     policy, cache = inventory.setup.policy, inventory.setup.cache_of(gate)
     if _first(inventory):
-        failed = gate in inventory.evidence.failed_before
-        needed = (
-            policy.propagation + cache.max_age + policy.max_clock_drift if failed else now - now
-        )
-        known = seen.visible_since + needed
+        known = seen.visible_since
+        if gate in inventory.evidence.failed_before:
+            edge = max(cache.max_age, _measured(gate, inventory))
+            known += policy.propagation + edge + policy.max_clock_drift
     else:
         oldest_copy = staleness(policy, cache).total
         known = seen.visible_since + max(policy.publish_lead, oldest_copy) + policy.max_clock_drift
@@ -70,6 +69,13 @@ def joined_later(region: str, key: Key, inventory: Inventory) -> bool:
         return view is not None and isinstance(view.signing, Absent)
     retired = key.moments.retired_at
     return bool(retired and record.signing_since and retired <= record.signing_since)
+
+
+def _measured(gate: str, inventory: Inventory) -> timedelta:
+    """The longest max-age of a gate's answers when it was looked at last."""
+    look = inventory.evidence.looks.get(gate)
+    ages = [check.max_age for check in (look.checks if look else ()) if check.max_age]
+    return max(ages, default=timedelta())
 
 
 def _leaving(key: Key, gate: str, inventory: Inventory, now: datetime) -> Certainty:

@@ -106,7 +106,7 @@ class Situation:
             kid: check.target
             for check in look.checks
             for kid in check.foreign
-            if check.kind is CheckKind.HTTP and kid not in decided
+            if check.kind in (CheckKind.HTTP, CheckKind.VERIFIER) and kid not in decided
         }
 
     def fresh_keys(self) -> tuple[Key, ...]:

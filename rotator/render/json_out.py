@@ -198,6 +198,8 @@ def _key(status: KeyStatus) -> Document:
                 "visible_since": _moment(seen.visible_since),
                 "checked_at": _moment(seen.checked_at),
                 "verdict": seen.verdict.value,
+                "seen_by": seen.seen_by or None,
+                "passes": seen.passes,
             }
             for name, seen in status.regions.items()
         },

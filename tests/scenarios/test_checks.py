@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.app.status import status
 from rotator.app.verify import verify
 from rotator.domain.checks import CanaryCheck, ClockCheck, VerifierCheck
 from rotator.domain.evidence import Verdict
@@ -13,6 +14,8 @@ from rotator.domain.plan import Reason, RepairJwks
 from rotator.domain.policy import Policy, Special, Verifier
 from rotator.domain.state import Attestation
 from rotator.domain.times import format_moment
+from rotator.render.text.screen import to_string
+from rotator.render.text.status import issuer_text
 from tests.fakes.probe import Edge
 from tests.scenarios.world import DAY, JWKS, NAMES, Regions
 
@@ -287,3 +290,30 @@ def test_one_stale_address_of_two_fails_the_check_and_ends_the_lead():
     assert (check.verdict, check.looked) == (Verdict.FAIL, 2)
     assert check.detail.startswith("1 of 2 addresses (203.0.113.9): lacks ")
     assert regions.wait_for("switch").reason_code is Reason.NOT_SEEN
+
+
+def test_the_log_says_which_probe_opened_each_gate_and_when():
+    regions = rotating()
+    health = Health(regions)
+    health.learn()
+    regions.checks[EUROPE] = (VerifierCheck((HEALTH,)),)
+    regions.apply()
+    opened = [r.entry.facts for r in regions.state.audit() if r.entry.event == "gate_opened"]
+    second = [facts for facts in opened if facts["kid"] == regions.key(1).kid]
+    assert [facts["region"] for facts in second] == list(NAMES)
+    europe = second[1]
+    assert europe["seen_by"] == f"https://{EUROPE}/jwks.json"
+    assert str(europe["visible_since"]) < str(europe["checked_at"])
+    assert f"verifier {HEALTH}: pass" in str(europe["witnesses"])
+
+
+def test_status_says_who_saw_the_key_that_waits():
+    regions = Regions(POLICY, with_urls=True)
+    regions.apply()
+    regions.clock.advance(timedelta(minutes=6))
+    (issuer,) = status(regions.world()).issuers
+    seen = issuer.keys[0].regions[EUROPE]
+    assert (seen.seen_by, seen.passes > 1) == (f"https://{EUROPE}/jwks.json", True)
+    shown = to_string(issuer_text(issuer, regions.at(), None))
+    rows = [line.split() for line in shown.splitlines()]
+    assert ["seen", regions.key(0).kid[:8], EUROPE, "since"] in [row[:4] for row in rows]

@@ -142,7 +142,10 @@ class TestWatermarks:
         changed = NOW + 2 * HOUR
         seen = fold_staleness(seen, "r", HOUR, changed)
         assert seen.marks["r"] == (StalenessMark(DAY, changed), StalenessMark(HOUR, changed))
+        drift = 2 * MINUTE  # T1 counts an ε on top, and none is longer
         seen = fold_staleness(seen, "r", HOUR, changed + DAY)
+        assert [mark.staleness for mark in seen.marks["r"]] == [DAY, HOUR]
+        seen = fold_staleness(seen, "r", HOUR, changed + DAY + drift)
         assert [mark.staleness for mark in seen.marks["r"]] == [HOUR]
 
 

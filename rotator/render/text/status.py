@@ -6,10 +6,11 @@ from datetime import datetime, timedelta, tzinfo
 from rotator.app.reports import IssuerStatus, KeyInRegion, KeyStatus, NextStep, StatusReport
 from rotator.domain.evidence import Verdict
 from rotator.domain.lifecycle import Phase
+from rotator.domain.plan import Reason, Switch
 from rotator.render.text.plan import wait_name, wait_rows
 from rotator.render.text.screen import Block, Cell, Style, blank, grid, line, say
 from rotator.render.text.timeline import timeline
-from rotator.render.words import DASH, age, count, date, distance, full, key_name
+from rotator.render.words import DASH, age, clean, count, date, distance, full, key_name, utc
 
 SIGNS = {
     Verdict.PASS: ("✓", Style.GOOD),
@@ -17,6 +18,7 @@ SIGNS = {
     Verdict.UNKNOWN: ("?", Style.WAIT),
 }
 GONE = frozenset({Phase.REMOVED, Phase.REVOKED})
+_TURNS = frozenset({Reason.NOT_ITS_TURN, Reason.NO_CANDIDATE})
 _PHASES = {Phase.ACTIVE: Style.GOOD, Phase.RETIRED: Style.PAST}
 _SINCE = {
     Phase.STAGED: "staged_at",
@@ -42,6 +44,8 @@ def issuer_text(issuer: IssuerStatus, now: datetime, zone: tzinfo | None) -> lis
         axis = timeline(_shown_in_time(issuer, living), now, _horizon(issuer, living, now))
         blocks += [blank(), grid(_matrix(issuer, living, now), by=2, gap=3)]
         blocks += [blank(), *axis] if axis else []
+    if waits := _waiting_key(issuer):
+        blocks += [blank(), grid(_seen(waits), by=2)]
     if issuer.blocked or issuer.overdue:
         overdue: list[list[Cell]] = [
             [say("overdue", Style.BAD), "", name] for name in issuer.overdue
@@ -103,6 +107,35 @@ def _matrix(issuer: IssuerStatus, keys: Sequence[KeyStatus], now: datetime) -> l
         phase = say(key.phase, _PHASES.get(key.phase, Style.PLAIN))
         rows.append([key_name(key.key.kid), phase, date(began, now) if began else DASH, *cells])
     return rows
+
+
+def _waiting_key(issuer: IssuerStatus) -> KeyStatus | None:
+    """The key whose gates are being asked now: a switch to it is due, or waits for more than its turn."""
+    kids = [
+        w.kid for w in issuer.plan.waiting if w.kind == "switch" and w.reason_code not in _TURNS
+    ]
+    kids += [step.kid for step in issuer.plan.steps if isinstance(step, Switch)]
+    return next((key for key in issuer.keys if key.key.kid in kids), None)
+
+
+def _seen(key: KeyStatus) -> list[list[Cell]]:
+    """Which probe saw the key first at each gate, and since when without a fail."""
+    return [
+        [
+            say("seen", Style.PAST),
+            key_name(key.key.kid),
+            gate,
+            _since(seen),
+            clean(seen.seen_by),
+        ]
+        for gate, seen in key.regions.items()
+    ]
+
+
+def _since(seen: KeyInRegion) -> str:
+    if seen.visible_since is None:
+        return "not yet"
+    return f"since {utc(seen.visible_since)}, {count(seen.passes, 'look')} in a row"
 
 
 def _cell(seen: KeyInRegion | None, now: datetime) -> Cell:

@@ -7,6 +7,7 @@ is the one that is wrong.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import assert_never
 
 from rotator.domain.clocks import Reading
 from rotator.domain.evidence import Check, CheckKind, Verdict
@@ -157,3 +158,5 @@ def _words(reading: Reading, verdict: Verdict, drift: timedelta) -> str:
             return f"{away} {side} this host's, more than max_clock_drift {say(drift)} ({reading.words()})"
         case Verdict.UNKNOWN:
             return f"nobody can tell whether it is within max_clock_drift {say(drift)} ({reading.words()})"
+        case _:
+            assert_never(verdict)

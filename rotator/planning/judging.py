@@ -184,21 +184,22 @@ def _complaints(
     served, failed = document.kids(), [k for k, v in loaded.items() if v is Verdict.FAIL]
     # What stands there twice or with private members is among the flaws.
     other = [k for k in failed if served.count(k) == 1 and k not in document.leaked]
+    unadopted = [key.kid for key in expected.foreign if key.kid not in served]
     found = (
         ("lacks {}", [k for k in failed if k not in served]),
         ("serves other material as {}", other),
-        (
-            "lacks {}, which was adopted",
-            [k.kid for k in expected.foreign if k.kid not in served],
-        ),
-        ("still serves {}, which was withdrawn", sorted(expected.dead.intersection(served))),
-        (
-            f"serves {{}}, {'keys' if len(foreign) > 1 else 'a key'} that rotator does not own",
-            foreign,
-        ),
+        ("lacks {}, which {was} adopted", unadopted),
+        ("still serves {}, which {was} withdrawn", sorted(expected.dead.intersection(served))),
+        ("serves {}, {keys} that rotator does not own", foreign),
     )
-    words = [said.format(some([short(kid) for kid in kids])) for said, kids in found if kids]
+    words = [_said(template, kids) for template, kids in found if kids]
     return [*(["serves no key at all"] if not document.keys else []), *words, *document.flaws]
+
+
+def _said(template: str, kids: Sequence[str]) -> str:
+    """A complaint about these keys, in the singular or the plural; kids may come from outside."""
+    was, keys = ("was", "a key") if len(kids) == 1 else ("were", "keys")
+    return template.format(some([short(kid) for kid in kids]), was=was, keys=keys)
 
 
 def _check(

@@ -145,8 +145,16 @@ def _unseen(situation: Situation, gate: str, key: Key) -> Closed | None:
 
 
 def seen_instead(situation: Situation, gate: str) -> str:
-    """What the last look at a gate complained of, as the end of a sentence; empty where nothing did."""
-    checks = [c for c in situation.checks(gate) if c.kind in _SERVES and c.detail]
+    """What the last look at a gate complained of, as the end of a sentence; empty where nothing did.
+
+    That an origin could not be read is said by a wait of its own.
+    """
+    silent = (CheckKind.ORIGIN, Verdict.UNKNOWN)
+    checks = [
+        c
+        for c in situation.checks(gate)
+        if c.kind in _SERVES and c.detail and (c.kind, c.verdict) != silent
+    ]
     return f": {checks[-1].detail} ({checks[-1].target})" if checks else ""
 
 

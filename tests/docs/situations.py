@@ -15,6 +15,7 @@ from rotator.config.template import template
 from tests.docs.story import Story
 
 REGIONS: Final = ("us-east-1", "eu-central-1", "ap-northeast-1")
+_STALE: Final = "203.0.113.9"
 
 
 def an_empty_folder(story: Story) -> None:
@@ -75,6 +76,39 @@ def the_edge_is_mended(story: Story) -> None:
     edge = story.probe.edges[_edge_url("ap-northeast-1")]
     edge.body = None
     edge.purge()
+
+
+def one_of_four_edges_stops_refreshing(story: Story) -> None:
+    """The name has four addresses; the edge behind the third keeps what it has, and says how old it is."""
+    url, document = _edge_url("ap-northeast-1"), story.document("ap-northeast-1")
+    for last in range(7, 11):
+        story.probe.serve_at(url, f"203.0.113.{last}", partial(_content, document))
+    edge = story.probe.serve_at(
+        url, _STALE, partial(_content, document), max_age=timedelta(days=1000)
+    )
+    edge.headers = {"cache-control": "public, max-age=300"}
+    story.quietly("verify")
+
+
+def that_edge_is_purged(story: Story) -> None:
+    edge = story.probe.at[_edge_url("ap-northeast-1"), _STALE]
+    edge.max_age = timedelta(minutes=5)
+    edge.purge()
+
+
+def a_regions_clock_goes_wrong(story: Story) -> None:
+    story.probe.edges[_edge_url("eu-central-1")].ahead = timedelta(minutes=3)
+
+
+def this_hosts_clock_goes_wrong(story: Story) -> None:
+    """Ahead by three minutes, so that everybody else's seems to be behind."""
+    for edge in story.probe.edges.values():
+        edge.ahead = timedelta(minutes=-3)
+
+
+def the_clocks_are_right(story: Story) -> None:
+    for edge in story.probe.edges.values():
+        edge.ahead = timedelta()
 
 
 def somebody_else_publishes(story: Story) -> None:
@@ -140,6 +174,11 @@ SITUATIONS: Final[dict[str, Callable[[Story], None]]] = {
     "the region is back": the_region_is_back,
     "an edge stops refreshing": an_edge_stops_refreshing,
     "the edge is mended": the_edge_is_mended,
+    "one of four edges stops refreshing": one_of_four_edges_stops_refreshing,
+    "that edge is purged": that_edge_is_purged,
+    "a region's clock goes wrong": a_regions_clock_goes_wrong,
+    "this host's clock goes wrong": this_hosts_clock_goes_wrong,
+    "the clocks are right again": the_clocks_are_right,
     "somebody else publishes": somebody_else_publishes,
     "its owner takes it out": its_owner_takes_it_out,
     "a document is overwritten": a_document_is_overwritten,

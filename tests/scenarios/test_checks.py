@@ -1,6 +1,7 @@
 """What each kind of check opens and closes (design T1, T2, T2b, T11): three regions, one key whose turn has come."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from rotator.app.status import status
 from rotator.app.verify import verify
 from rotator.domain.checks import CanaryCheck, ClockCheck, VerifierCheck
 from rotator.domain.evidence import Verdict
+from rotator.domain.jwks import render
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Reason, RepairJwks
 from rotator.domain.policy import Policy, Special, Verifier
@@ -16,6 +18,7 @@ from rotator.domain.state import Attestation
 from rotator.domain.times import format_moment
 from rotator.render.text.screen import to_string
 from rotator.render.text.status import issuer_text
+from tests.fakes.kms import MemoryKms
 from tests.fakes.probe import Edge
 from tests.scenarios.world import DAY, JWKS, NAMES, Regions
 
@@ -97,6 +100,29 @@ def test_a_verifier_that_lacks_the_key_keeps_the_switch_closed():
     assert regions.plan().steps[0].kind == "switch"
     regions.probe.edges[HEALTH].down = regions.edges[HEALTH].down = "timed out"
     assert regions.wait_for("switch").reason_code is Reason.VERIFIER_UNSEEN
+
+
+def test_a_verifier_that_holds_a_key_of_nobodys_keeps_it_closed():
+    """Somebody may have planted it, though no document holds it."""
+    regions = rotating()
+    health = Health(regions)
+    regions.checks[EUROPE] = (VerifierCheck((HEALTH,)),)
+    health.learn()
+    health.kids.append("planted-key")
+    wait = regions.wait_for("switch")
+    assert (wait.reason_code, wait.region, wait.blocked) == (Reason.FOREIGN_KEY, EUROPE, True)
+    (found,) = [f.detail for f in regions.plan().findings if f.kind == "foreign_key"]
+    assert found.startswith(f"{HEALTH} serves planted-, a key that rotator does not own")
+
+
+def test_a_key_that_leaked_at_an_edge_is_not_switched_to():
+    regions = rotating()
+    new = regions.key(1).kid.encode()
+    told = regions.regions[EUROPE].documents[JWKS]
+    regions.edges[EUROPE].body = told.replace(b'"kid":"' + new, b'"d":"AAAA","kid":"' + new)
+    wait = regions.wait_for("switch")
+    assert (wait.reason_code, wait.region, wait.blocked) == (Reason.NOT_SEEN, EUROPE, True)
+    assert "carries private members (d)" in wait.reason
 
 
 def test_a_verifier_that_is_silent_does_not_end_the_lead():
@@ -195,6 +221,35 @@ class TestClocks:
         self.off(regions, EUROPE, by=timedelta())
         assert "remove" in [step.kind for step in regions.plan().steps]
 
+    def test_it_stops_the_end_of_a_private_half(self):
+        regions = Regions(
+            POLICY, with_urls=True, kms=MemoryKms(), rollback_window=timedelta(hours=1)
+        )
+        regions.apply()
+        regions.runs(5)
+        regions.until(regions.wait_for("switch"))
+        regions.apply()
+        regions.until(regions.wait_for("disable"))
+        self.off(regions, EUROPE)
+        assert regions.wait_for("disable").reason_code is Reason.CLOCK_APART
+        self.off(regions, EUROPE, by=timedelta())
+        assert "disable" in [step.kind for step in regions.plan().steps]
+
+    def test_it_stops_a_destruction(self):
+        regions = rotating()
+        regions.apply()
+        regions.until(regions.wait_for("remove"))
+        key = regions.key(0)
+        moments = replace(key.moments, removal_started_at=regions.at(), removed_at=regions.at())
+        for name in NAMES:
+            document = regions.document(name)
+            regions.regions[name].documents[JWKS] = render(
+                entry for entry in document.keys if entry.kid != key.kid
+            )
+        regions.remember(keys=(replace(key, moments=moments), *regions.remembered().keys[1:]))
+        self.off(regions, EUROPE)
+        assert regions.wait_for("destroy").reason_code is Reason.CLOCK_APART
+
     def test_where_most_regions_contradict_it_this_host_moves_nothing(self):
         regions = rotating()
         self.off(regions, *NAMES)
@@ -215,7 +270,8 @@ class TestClocks:
         regions.time.serve("time.example.com", timedelta(seconds=-40))
         regions.checks[EUROPE] = (ClockCheck(ntp="time.example.com"),)
         (wait,) = regions.plan().waiting
-        assert wait.reason_code is Reason.OWN_CLOCK_WRONG
+        words = "this host's clock is wrong: 40 s ahead of NTP server time.example.com"
+        assert (wait.reason_code, wait.reason) == (Reason.OWN_CLOCK_WRONG, words)
 
     def test_a_clock_that_was_asked_for_and_is_silent_is_unknown(self):
         regions = rotating()
@@ -260,10 +316,11 @@ def test_where_a_foreign_key_was_seen_first_is_remembered():
         )
     )
     regions.regions[EUROPE].documents[JWKS] = own[:-2] + b"," + planted + b"]}"
+    reports = []
     for _ in range(3):
         regions.clock.advance(timedelta(minutes=10))
-        report = verify(regions.world())
-    assert not report.gate_open
+        reports.append(verify(regions.world()))
+    assert not any(report.gate_open for report in reports)
     first = regions.state.load_evidence("accounts").foreign["planted-key"]
     assert first.gate == EUROPE
     assert timedelta(minutes=20) <= regions.at() - first.at < timedelta(minutes=21)

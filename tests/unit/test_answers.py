@@ -1,5 +1,6 @@
 """Several answers of one URL become one check: the worst counts, and the words say whose it was."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,6 +27,10 @@ def stale() -> Check:
         kids=("k1",),
         keys={"k1": PASS, "k2": FAIL},
     )
+
+
+def old(days: int) -> Check:
+    return replace(stale(), age=timedelta(days=days))
 
 
 def silent() -> Check:
@@ -64,6 +69,13 @@ def silent() -> Check:
             FAIL,
             f"4 of 5 addresses ({A}, {B}, {C} and 1 more): lacks k2",
             id="three are named",
+        ),
+        pytest.param(
+            [(A, good()), (B, old(2)), (C, old(3))],
+            FAIL,
+            FAIL,
+            f"2 of 3 addresses ({B}, {C}): lacks k2 (a copy 3 d old)",
+            id="out of caches",
         ),
         pytest.param(
             [(A, stale()), (B, silent())],

@@ -28,6 +28,9 @@ EXPECTED = Expected((ONE, TWO), frozenset({"stale-but-ours"}), frozenset({OTHER.
 GOOD = render([own_entry(ONE.jwk), own_entry(TWO.jwk)])
 
 
+LEAKED = GOOD.replace(b'{"alg"', b'{"d":"AAAA","alg"', 1)
+
+
 def document(*keys: Key) -> bytes:
     return render([own_entry(key.jwk) for key in keys])
 
@@ -40,7 +43,9 @@ IDS = [
     "twice",
     "dead",
     "foreign",
+    "two-foreign",
     "stale",
+    "leaked",
     "junk",
     "empty",
     "too-large",
@@ -79,9 +84,17 @@ IDS = [
             Verdict.PASS,
             "serves theirs, a key that rotator does not own",
         ),
+        (
+            200,
+            document(ONE, TWO, made(7, "theirs"), made(8, "others")),
+            Verdict.FAIL,
+            Verdict.PASS,
+            "serves theirs, others, keys that rotator does not own",
+        ),
         (200, document(ONE, TWO, made(6, "stale-but-ours")), Verdict.PASS, Verdict.PASS, ""),
+        (200, LEAKED, Verdict.FAIL, Verdict.FAIL, f"key {ONE.kid[:8]} carries private members (d)"),
         (200, b"<html>", Verdict.FAIL, Verdict.FAIL, "no key set: not JSON"),
-        (200, b'{"keys":[]}', Verdict.FAIL, Verdict.FAIL, "lacks"),
+        (200, b'{"keys":[]}', Verdict.FAIL, Verdict.FAIL, "serves no key at all; lacks"),
         (200, None, Verdict.FAIL, Verdict.FAIL, "no key set: too large"),
         (301, b"", Verdict.FAIL, Verdict.FAIL, "answered 301, a redirect"),
         (404, b"", Verdict.FAIL, Verdict.FAIL, "answered 404"),
@@ -95,6 +108,18 @@ def test_a_public_url(status, body, check, key, words):
     assert found.verdict is check
     assert Look(NOW, (found,)).of_key(ONE.kid) is key
     assert words in found.detail
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"content-type": "text/html; charset=utf-8"}, "no key set: not JSON but text/html"),
+        ({"content-type": "application/jwk-set+json"}, "no key set: not JSON"),
+        ({}, "no key set: not JSON"),
+    ],
+)
+def test_a_page_instead_of_a_key_set(headers, words):
+    assert judge_http("https://u", 200, headers, b"<html>", EXPECTED, FAST).detail == words
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def refusal(text: str | None) -> str | None:
     """Why a JWKS must not be served with this header, None when it may."""
     given = directives(text or "")
     if not given:
-        return "it is empty: some verifiers then never look again, others at every token"
+        return "there is none: some verifiers then never look again, others at every token"
     if forbidding := _forbidding(given):
         return f"{forbidding} makes verifiers and edges fetch the keys again at every token"
     if "max-age" not in given:

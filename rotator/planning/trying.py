@@ -64,7 +64,7 @@ def judge_presented(answer: int | str, changed: int | str, latency: timedelta | 
         case str():
             return Trial(Verdict.UNKNOWN, f"was not answered: {answer}")
         case 400 | 401 | 403:
-            return Trial(Verdict.FAIL, f"was refused ({answer})", latency)
+            return Trial(Verdict.FAIL, f"signs tokens that are refused ({answer})", latency)
         case _ if 200 <= answer < 300:
             doubt = _doubt(changed)
             return Trial(Verdict.UNKNOWN if doubt else Verdict.PASS, doubt, latency)

@@ -496,7 +496,7 @@ def test_without_tls_there_is_no_end(site: WebServer) -> None:
         (["elsewhere.example.test"], 1, "TLS: the certificate is of another name: "),
         (["127.0.0.1"], 1, "TLS: the certificate is of another name: "),
         ([], 1, "TLS: the certificate is of another name: "),
-        ([_NAME], -1, "TLS: the certificate has expired: "),
+        ([_NAME], -1, "TLS: the certificate has expired"),
     ],
 )
 def test_a_certificate_that_does_not_hold_is_told_apart(

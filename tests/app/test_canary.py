@@ -251,9 +251,9 @@ class TestTheEndpoint:
             (204, 401, PASS, ""),
             (200, 400, PASS, ""),
             (299, 404, PASS, ""),
-            (401, 401, FAIL, "was refused (401)"),
-            (403, 401, FAIL, "was refused (403)"),
-            (400, 200, FAIL, "was refused (400)"),
+            (401, 401, FAIL, "signs tokens that are refused (401)"),
+            (403, 401, FAIL, "signs tokens that are refused (403)"),
+            (400, 200, FAIL, "signs tokens that are refused (400)"),
             (302, 401, UNKNOWN, "was answered with 302, which says nothing"),
             (404, 401, UNKNOWN, "was answered with 404, which says nothing"),
             (503, 401, UNKNOWN, "was answered with 503, which says nothing"),
@@ -300,7 +300,7 @@ class TestTheEndpoint:
     def test_it_may_have_an_older_document(self, place):
         place.services.put(API, Api(place.clock, lambda: document(place.active)))
         check = place.look()
-        assert check.detail == f"{place.waiting.kid[:8]} was refused (401)"
+        assert check.detail == f"{place.waiting.kid[:8]} signs tokens that are refused (401)"
 
 
 class LockedKeys(MemoryKeys):
@@ -367,6 +367,6 @@ def test_over_the_network():
         assert len(place.api.claims) == 1
         place.api.jwks = lambda: document(place.active)
         check = place.look(urls=(f"{base}/jwks",), probe=probe, api=f"{base}/canary")
-        assert check.detail == f"{place.waiting.kid[:8]} was refused (401)"
+        assert check.detail == f"{place.waiting.kid[:8]} signs tokens that are refused (401)"
     check = place.look(urls=(f"{base}/jwks",), probe=probe, api=f"{base}/canary")
     assert check.verdict is UNKNOWN

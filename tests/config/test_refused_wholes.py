@@ -77,12 +77,12 @@ URLS = [
 ]
 
 CACHING = [
-    ("null", jwks_two("cache_control: null"), 11, "regions.two.jwks.cache_control: it is empty"),
+    ("null", jwks_two("cache_control: null"), 11, "regions.two.jwks.cache_control: there is none"),
     (
         "empty",
         jwks_two("cache_control: ''"),
         11,
-        "it is empty: some verifiers then never look again",
+        "there is none: some verifiers then never look again",
     ),
     (
         "no-cache",

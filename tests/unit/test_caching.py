@@ -44,9 +44,9 @@ NO_LIFETIME = [
 ]
 
 REFUSED = [
-    (None, "empty"),
-    ("", "empty"),
-    (" , ", "empty"),
+    (None, "there is none"),
+    ("", "there is none"),
+    (" , ", "there is none"),
     ("no-cache", "no-cache makes"),
     ("public, no-store, max-age=300", "no-store makes"),
     ("public, max-age=0", "above 0"),

@@ -22,6 +22,7 @@ _CERTIFICATES: Final = {  # X509_V_ERR_*, openssl's x509_vfy.h
     62: "is of another name",
     64: "is of another address",
 }
+_ALL_SAID: Final = frozenset({9, 10})
 _SHOWN: Final = 200
 
 
@@ -30,7 +31,8 @@ def reason(error: Exception) -> str:
     match error:
         case ssl.SSLCertVerificationError():
             said = _CERTIFICATES.get(error.verify_code, "is not trusted")
-            return f"TLS: the certificate {said}: {printable(error.verify_message)}"
+            more = "" if error.verify_code in _ALL_SAID else f": {printable(error.verify_message)}"
+            return f"TLS: the certificate {said}{more}"
         case ssl.SSLError():
             return f"TLS: {printable(error.reason or 'handshake failed')}"
         case _:

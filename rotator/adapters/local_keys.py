@@ -7,6 +7,7 @@ a crash leaves no half of a key, and of two that make the same key one wins and 
 import os
 import re
 import secrets
+import threading
 from collections.abc import Mapping, Sequence
 from glob import escape
 from pathlib import Path
@@ -45,6 +46,7 @@ class LocalKeyStore:
         self._base = base.absolute()
         self._given = passphrase
         self._opened: dict[Path, PrivateKey] = {}
+        self._opening = threading.Lock()
 
     def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
         """Make the pair, or return the one that has that name already."""
@@ -139,11 +141,13 @@ class LocalKeyStore:
         )
 
     def _open(self, path: Path) -> PrivateKey:
-        key = self._opened.get(path)
-        if key is None or not path.exists():
-            key = _decrypt(path, _read_private(path), self._passphrase(make=False))
-            self._opened[path] = key
-        return key
+        # Thirty regions that ask for one key at once must not each stretch the passphrase: that takes a processor's time.
+        with self._opening:
+            key = self._opened.get(path)
+            if key is None or not path.exists():
+                key = _decrypt(path, _read_private(path), self._passphrase(make=False))
+                self._opened[path] = key
+            return key
 
     def _passphrase(self, *, make: bool) -> bytes:
         if self._given is not None:

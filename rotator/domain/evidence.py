@@ -145,7 +145,8 @@ def fold_look(evidence: Evidence, gate: str, look: Look, kids: tuple[str, ...]) 
     seen = {kid: _after(evidence.sighting(gate, kid), look, kid) for kid in kids}
     failed = dict(evidence.failed_before)
     looks = {**evidence.looks, gate: look}
-    if any(check.kind is CheckKind.HTTP and check.verdict is Verdict.FAIL for check in look.checks):
+    # Silence may have been a 404 that somebody else was answered with.
+    if any(c.kind is CheckKind.HTTP and c.verdict is not Verdict.PASS for c in look.checks):
         failed[gate] = look.at
     return replace(
         evidence,
@@ -196,8 +197,11 @@ def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: date
     """Record the W in force at a gate; the one before it counts as in force until now, and dies after its own length."""
     marks, look = list(evidence.marks.get(gate, ())), evidence.looks.get(gate)
     if marks and look and not look.is_dated():
-        at = marks[-1].until  # nobody knows when this is, so no time has passed
-    elif marks:
+        # Nobody knows when this is: the longer one counts as in force until a look that somebody can date.
+        longer = max(marks[-1].staleness, staleness)
+        marks[-1] = StalenessMark(longer, marks[-1].until)
+        return replace(evidence, marks={**evidence.marks, gate: tuple(marks)})
+    if marks:
         marks[-1] = StalenessMark(marks[-1].staleness, at)
     if not marks or marks[-1].staleness != staleness:
         marks.append(StalenessMark(staleness, at))

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from rotator.domain.inventory import Absent
+from rotator.domain.inventory import Absent, Unavailable
 from rotator.domain.keys import Key, WrappedHandle
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Destroy, Disable, Gate, Reason, Wait
@@ -92,11 +92,27 @@ def _not_destroyed_yet(situation: Situation, key: Key) -> Wait | None:
         return Wait(
             "destroy", Gate.EVIDENCE, Reason.OLD_VERSIONS, words, kid=key.kid, region=region
         )
+    if unread := _unread_document(situation):
+        words = f"{unread}'s document could not be read, so it may serve the key again"
+        code, gate = Reason.REGION_UNREACHABLE, Gate.EVIDENCE
+        return Wait("destroy", gate, code, words, kid=key.kid, region=unread, blocked=True)
     if apart := clock_wait(situation, "destroy", key.kid):
         return apart
     if situation.held:
         return Wait("destroy", Gate.HOLD, Reason.HELD, situation.hold_words, kid=key.kid)
     return None
+
+
+def _unread_document(situation: Situation) -> str | None:
+    """A region that did not answer what it serves, None when each did."""
+    return next(
+        (
+            r.name
+            for r in situation.setup.regions
+            if isinstance(situation.views[r.name].jwks, Unavailable)
+        ),
+        None,
+    )
 
 
 def _keeps_old_version(situation: Situation, key: Key) -> str | None:

@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.domain.inventory import Absent, Inventory, RegionView
+from rotator.domain.inventory import Absent, Inventory, JwksRead, RegionView
+from rotator.domain.jwks import own_entry, render
 from rotator.domain.keys import Key, reaches
 from rotator.domain.lifecycle import Event, Phase, advance, phase
 from rotator.domain.state import IssuerState
+from rotator.planning.decisions import as_entry
 
 
 def settle(inventory: Inventory, now: datetime) -> IssuerState:
     """The state with `published_at`, `activated_at`, `retired_at` and `removed_at` as the regions show them.
 
-    An alias that points at the key its signing target names counts as pointed by rotator.
+    An alias that points at the key its signing target names counts as pointed by rotator, and a document that is to the
+    byte what it should be as written by it.
     """
     state = inventory.state
     views = {region.name: inventory.views[region.name] for region in inventory.setup.regions}
@@ -30,6 +33,7 @@ def settle(inventory: Inventory, now: datetime) -> IssuerState:
             and _served_nowhere(key, views)
         ):
             state = state.with_key(advance(key, Event.REMOVE, now))
+    state = _settle_documents(state, views, now)
     return _settle_switch(_settle_aliases(state, views), views, now)
 
 
@@ -49,6 +53,27 @@ def _settle_switch(
     if before is not None:
         state = state.with_key(advance(before, Event.RETIRE, now))
     return state.with_key(advance(key, Event.ACTIVATE, now))
+
+
+def _settle_documents(
+    state: IssuerState, views: Mapping[str, RegionView], now: datetime
+) -> IssuerState:
+    """A write that took effect unseen must not look like somebody else's for ever: every look would end the lead.
+
+    An adopted key that rotator has not written there yet is written by a step.
+    """
+    own = [own_entry(key.jwk) for key in state.in_documents()]
+    for name, view in views.items():
+        record, read = state.record(name), view.jwks
+        if not isinstance(read, JwksRead) or not record.jwks_kids or read.etag == record.jwks_etag:
+            continue
+        adopted = (key for key in state.adopted(now) if key.kid in record.jwks_kids)
+        entries = [*own, *map(as_entry, adopted)]
+        if read.body == render(entries):
+            kids = tuple(entry.kid for entry in entries)
+            record = replace(record, jwks_etag=read.etag, jwks_kids=kids)
+            state = state.with_record(name, record)
+    return state
 
 
 def _settle_aliases(state: IssuerState, views: Mapping[str, RegionView]) -> IssuerState:

@@ -41,15 +41,11 @@ class Glance:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One request or check of a glance; `part` is a part of the region's view, or the number of a check.
-
-    `trips` are the round trips that follow one another in it.
-    """
+    """One request or check of a glance; `part` is a part of the region's view, or the number of a check."""
 
     gate: str
     part: str
     work: Callable[[], object]
-    trips: int = 1
 
 
 def glance_at_all(
@@ -72,8 +68,6 @@ def glance_at_all(
         for gate in gates
         for job in _jobs(world, issuer, state, gate, expected[gate], known, versions=versions)
     ]
-    # Threads take a while to begin: the longest ways first, then the others are on theirs meanwhile.
-    jobs.sort(key=lambda job: job.trips, reverse=True)
     results = side_by_side(lambda job: job.work(), jobs)
     found: dict[str, dict[str, object]] = {gate: {} for gate in gates}
     for job, result in zip(jobs, results, strict=True):
@@ -103,7 +97,7 @@ def _jobs(
         yield _Job(gate, read.part, read.work)
     for number, spec in enumerate(ports.checks):
         work = _work(world, issuer, state, gate, spec, expected)
-        yield _Job(gate, str(number), work, trips=2 if isinstance(spec, CanaryCheck) else 1)
+        yield _Job(gate, str(number), work)
 
 
 def _work(

@@ -21,6 +21,8 @@ CHECK_NAMES = {
 
 HOST_WORDS = "nothing keeps its clock, says the kernel; the clocks above are what counts"
 
+VANTAGE = "  seen from here: other places may meet other edges, which edge_cache covers; pin them with resolve"
+
 MORE = "runbooks/gate-stays-closed.md"
 
 
@@ -36,6 +38,9 @@ def verify_text(report: VerifyReport, left: timedelta | None = None) -> list[Blo
         notes.append([say("this host", Style.WAIT), HOST_WORDS])
     blocks += [grid(notes, by=2), blank()] if notes else []
     more = [] if report.gate_open or left is not None else [say(f"  more: {MORE}", Style.PAST)]
+    kinds = {check.kind for region in report.regions for check in region.checks}
+    if CheckKind.HTTP in kinds and left is None:
+        more.insert(0, say(VANTAGE, Style.PAST))
     return [*blocks, gate_line(report, left), *more]
 
 

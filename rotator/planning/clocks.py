@@ -13,7 +13,7 @@ from rotator.domain.clocks import Reading
 from rotator.domain.evidence import Check, CheckKind, Verdict
 from rotator.domain.plan import FindingKind, Gate, Reason, Severity, Wait
 from rotator.domain.times import say
-from rotator.planning.complaints import some
+from rotator.planning.complaints import about, some
 from rotator.planning.draft import Draft
 from rotator.planning.situation import Situation
 
@@ -139,13 +139,7 @@ def _all_silent(situation: Situation) -> str | None:
 
 def _away(offset: timedelta) -> str:
     """Where this host's clock stands, of which another one is ahead by `offset`."""
-    return f"{_rough(offset)} {'behind' if offset > timedelta() else 'ahead of'}"
-
-
-def _rough(offset: timedelta) -> str:
-    """How much it is, to the second, or below ten seconds to a tenth."""
-    seconds = abs(offset).total_seconds()
-    return say(timedelta(seconds=round(seconds, 1) if seconds < 10 else round(seconds)))
+    return f"{about(abs(offset))} {'behind' if offset > timedelta() else 'ahead of'}"
 
 
 def _words(reading: Reading, verdict: Verdict, drift: timedelta) -> str:
@@ -153,7 +147,7 @@ def _words(reading: Reading, verdict: Verdict, drift: timedelta) -> str:
         case Verdict.PASS:
             return ""
         case Verdict.FAIL:
-            away = _rough(reading.offset)
+            away = about(abs(reading.offset))
             side = "ahead of" if reading.offset > timedelta() else "behind"
             return f"{away} {side} this host's, more than max_clock_drift {say(drift)} ({reading.words()})"
         case Verdict.UNKNOWN:

@@ -48,11 +48,11 @@ def some(words: Sequence[str]) -> str:
 
 
 def about(value: timedelta) -> str:
-    """A length to a tenth of a second below ten, to the second below an hour, else to the minute."""
+    """A length to a tenth of a second below ten, to the second below a minute, to ten below an hour, else to the minute."""
     seconds = value.total_seconds()
     if seconds < 10:
         return f"{seconds:.1f} s"
-    unit = 1 if seconds < 3600 else 60
+    unit = 1 if seconds < 60 else 10 if seconds < 3600 else 60
     return say(timedelta(seconds=unit * round(seconds / unit)))
 
 

@@ -79,7 +79,7 @@ def test_signs_are_always_there():
         (
             -7.04,
             0.1,
-            "7 s behind this host's, more than max_clock_drift 5 s (−7.04 s ± 0.10 s by the Date of https://x/)",
+            "7.0 s behind this host's, more than max_clock_drift 5 s (−7.04 s ± 0.10 s by the Date of https://x/)",
         ),
         (
             1,

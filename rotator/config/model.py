@@ -317,7 +317,6 @@ class ClockCheckModel(_CheckModel):
     url: UrlTemplate | None = None
     """Whose `Date` is read; the region's own public URL or document when neither is given."""
     ntp: NtpServer | None = None
-    """An NTP server, as host or host:port."""
 
 
 class CanaryCheckModel(_CheckModel):

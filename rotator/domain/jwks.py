@@ -19,6 +19,7 @@ from rotator.domain.jwk import (
     thumbprint,
     unb64url,
 )
+from rotator.domain.strict_json import read_json
 
 MAX_BYTES = 256 * 1024
 """No key set that rotator writes or reads is larger (design I3); a hundred RSA-4096 keys need 90 KiB."""
@@ -93,10 +94,8 @@ def parse(body: bytes) -> Jwks | Unreadable:
     if len(body) > MAX_BYTES:
         return Unreadable(f"larger than {MAX_BYTES // 1024} KiB")
     try:
-        document = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_no_repeats, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError):
+        document = read_json(body)
+    except ValueError:
         return Unreadable("not JSON")
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         return Unreadable('no "keys" list')
@@ -173,14 +172,3 @@ def _text(members: Mapping[str, object]) -> str:
     return json.dumps(
         members, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
-
-
-def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("repeated member")
-    return members
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")

@@ -31,7 +31,7 @@ def publication(key: Key, gate: str, inventory: Inventory, now: datetime) -> Cer
     if seen.visible_since is None:
         return Certainty.HIDDEN if moments.published_at is None else Certainty.RUMOURED
     policy, cache = inventory.setup.policy, inventory.setup.cache_of(gate)
-    if _first(inventory):
+    if nothing_is_cached(inventory):
         known = seen.visible_since
         if gate in inventory.evidence.failed_before:
             edge = max(cache.max_age, _measured(gate, inventory))
@@ -85,7 +85,7 @@ def _leaving(key: Key, gate: str, inventory: Inventory, now: datetime) -> Certai
     return Certainty.HIDDEN if gone and gone + oldest_copy <= now else Certainty.UNRETENTIVE
 
 
-def _first(inventory: Inventory) -> bool:
+def nothing_is_cached(inventory: Inventory) -> bool:
     """Whether no cache can hold a document of this issuer that rotator did not write (design §3)."""
     own = {key.kid for key in inventory.state.keys}
     for region in inventory.setup.regions:

@@ -8,7 +8,7 @@ from rotator.domain.plan import (
     Switch,
 )
 from rotator.domain.policy import JWKS_URL, Special
-from rotator.planning.propagation import Certainty, publication
+from rotator.planning.propagation import Certainty, nothing_is_cached, publication
 from rotator.planning.safety.world import World, has_live_tokens
 
 
@@ -47,7 +47,7 @@ def _unreported(kid: str, gate: str, world: World) -> Iterable[tuple[str, str]]:
         if reports and (doubtful or check.keys.get(kid) is not Verdict.PASS):
             yield "T2", f"{check.target} does not report {kid[:8]}"
     state = world.inventory.state
-    if gate == JWKS_URL or not state.was_ever_active():
+    if gate == JWKS_URL or nothing_is_cached(world.inventory):
         return
     for verifier in world.inventory.setup.policy.verifiers:
         if verifier.learns not in {Special.UNBOUNDED, Special.MANUAL}:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from rotator.app.addresses import passed_over
 from rotator.app.parallel import side_by_side
@@ -65,6 +66,8 @@ def _judge(url: str, asked: _Answer, expected: Expected) -> Check:
         case HttpAnswer(status, headers, body, truncated, latency, expires):
             whole = None if truncated else body
             return judge_http(url, status, headers, whole, expected, latency, expires)
+        case _ as never:
+            assert_never(never)
 
 
 def _reading(url: str, asked: _Answer) -> Reading | None:

@@ -79,16 +79,9 @@ class Look:
         """Whether consumers can load `kid` here: the public URLs where there are any, else the origin."""
         return worst([check.keys.get(kid, Verdict.UNKNOWN) for check in self.probes()])
 
-    def is_dated(self) -> bool:
-        """Whether no clock contradicts the moment of this look.
-
-        A lead that begins by a clock that is behind would be over too early.
-        """
-        return all(
-            check.verdict is not Verdict.FAIL
-            for check in self.checks
-            if check.kind is CheckKind.CLOCK
-        )
+    def clocks(self) -> tuple[Check, ...]:
+        """The checks that say what time it is."""
+        return tuple(check for check in self.checks if check.kind is CheckKind.CLOCK)
 
     def probes(self) -> tuple[Check, ...]:
         """The checks that decide the lead (design T1)."""
@@ -142,9 +135,10 @@ class Evidence:
 
 def fold_look(evidence: Evidence, gate: str, look: Look, kids: tuple[str, ...]) -> Evidence:
     """The evidence after a look at a gate, for every kid that the state knows."""
-    seen = {kid: _after(evidence.sighting(gate, kid), look, kid) for kid in kids}
     failed = dict(evidence.failed_before)
     looks = {**evidence.looks, gate: look}
+    dated = _is_dated(looks, gate)
+    seen = {kid: _after(evidence.sighting(gate, kid), look, kid, dated=dated) for kid in kids}
     # Silence may have been a 404 that somebody else was answered with.
     if any(c.kind is CheckKind.HTTP and c.verdict is not Verdict.PASS for c in look.checks):
         failed[gate] = look.at
@@ -155,6 +149,15 @@ def fold_look(evidence: Evidence, gate: str, look: Look, kids: tuple[str, ...]) 
         failed_before=failed,
         foreign=_first_seen(evidence.foreign, looks, FirstSeen(gate, look.at)),
     )
+
+
+def _is_dated(looks: Mapping[str, Look], gate: str) -> bool:
+    """Whether no clock contradicts the moment of the last look at a gate; one that heard no clock goes by the others'.
+
+    A lead that begins by a clock that is behind would be over too early.
+    """
+    others = (clock for look in looks.values() for clock in look.clocks())
+    return all(clock.verdict is not Verdict.FAIL for clock in looks[gate].clocks() or others)
 
 
 def _first_seen(
@@ -195,16 +198,19 @@ _DRIFT_MAX = timedelta(seconds=120)
 
 def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: datetime) -> Evidence:
     """Record the W in force at a gate; the one before it counts as in force until now, and dies after its own length."""
-    marks, look = list(evidence.marks.get(gate, ())), evidence.looks.get(gate)
-    if marks and look and not look.is_dated():
+    marks = list(evidence.marks.get(gate, ()))
+    if marks and gate in evidence.looks and not _is_dated(evidence.looks, gate):
         # Nobody knows when this is: the longer one counts as in force until a look that somebody can date.
         longer = max(marks[-1].staleness, staleness)
         marks[-1] = StalenessMark(longer, marks[-1].until)
         return replace(evidence, marks={**evidence.marks, gate: tuple(marks)})
+    until = (
+        max(at, marks[-1].until) if marks else at
+    )  # a clock that went back takes nothing out of force
     if marks:
-        marks[-1] = StalenessMark(marks[-1].staleness, at)
+        marks[-1] = StalenessMark(marks[-1].staleness, until)
     if not marks or marks[-1].staleness != staleness:
-        marks.append(StalenessMark(staleness, at))
+        marks.append(StalenessMark(staleness, until))
     alive = tuple(mark for mark in marks[:-1] if mark.until + mark.staleness + _DRIFT_MAX > at)
     return replace(evidence, marks={**evidence.marks, gate: (*alive, marks[-1])})
 
@@ -264,14 +270,14 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
     return max(one, other) if one and other else None
 
 
-def _after(before: Sighting, look: Look, kid: str) -> Sighting:
+def _after(before: Sighting, look: Look, kid: str, *, dated: bool) -> Sighting:
     verdict, at = look.of_key(kid), look.at
     seen = replace(before, verdict=verdict, checked_at=at, passes=0)
     match verdict:
         case Verdict.PASS:
             passed = replace(seen, passes=before.passes + 1)
             begun = before.visible_since and before.visible_since <= at
-            if begun or not look.is_dated():
+            if begun or not dated:
                 return passed
             probes = ", ".join(check.target for check in look.probes())
             return replace(passed, visible_since=at, seen_by=probes)

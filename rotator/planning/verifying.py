@@ -98,13 +98,20 @@ def judge_report(
     return Judged(
         name=name,
         complaints=(*held.complaints(), *off),
-        keys=held.keys(),
+        keys=_believed(held.keys(), off),
         kids=tuple(kid for kid in held.kids() if kid not in many),
         foreign=strange[:STRANGE],
         age=held.age(),
         latency=latency,
         clock=clock,
     )
+
+
+def _believed(keys: Mapping[str, Verdict], off: Sequence[Complaint]) -> Mapping[str, Verdict]:
+    """A report of a doubtful clock makes no pass, also where the same verifier fails for another reason."""
+    if all(said.verdict is not Verdict.UNKNOWN for said in off):
+        return keys
+    return {kid: worst([verdict, Verdict.UNKNOWN]) for kid, verdict in keys.items()}
 
 
 def summed_up(

@@ -200,13 +200,13 @@ class History(Regions):
         self.kind = checks
         self.host = HostClock()
         self.record: list[Heard | Repaired] = []
-        self.kept: list[tuple[str, int]] = []
+        self.kept: list[tuple[str, tuple[Heard | Repaired, ...]]] = []
         self.material: dict[str, dict[str, Any]] = {}
         self.signed: dict[str, list[tuple[datetime, str]]] = {name: [] for name in NAMES}
         self.attested: set[tuple[str, str]] = set()
         self.switches: list[tuple[str, str]] = []
         self.judge: Callable[[str], list[str]] = lambda kid: []
-        self.skewed = self.was_active = False
+        self.skewed = self.died = self.was_active = False
         self.slow: tuple[Evidence, Evidence | None, list[Heard | Repaired]] | None = None
         self._lock = threading.Lock()
         super().__init__(POLICY, with_urls=True, with_jwks_url=True, clock=self.host)
@@ -214,7 +214,7 @@ class History(Regions):
         self.probe, self.time = WitnessedProbe(truth), WitnessedTime(truth)
         self.probe.record = self.time.record = self._heard
         self.state = self.store = WitnessedState(self.host)
-        self.store.on_keeping = lambda text: self.kept.append((text, len(self.record)))
+        self.store.on_keeping = lambda text: self.kept.append((text, tuple(self.record)))
         self.time.serve(NTP)
         self.services = {name: RegionServices(self, name) for name in NAMES}
         for name, service in self.services.items():
@@ -267,19 +267,20 @@ class History(Regions):
     def forget(self, back: int | None = None) -> None:
         """The evidence file of `back` looks ago, or none: what was on record after it never was."""
         older = back is not None and back < len(self.kept)
-        text, length = self.kept[-back - 1] if older else ("", 0)
-        del self.record[length:]
+        text, record = self.kept[-back - 1] if older else ("", ())
+        self.record = list(record)
         self.state._evidence = {"accounts": text} if text else {}
-        self.kept.append((text, length))
+        self.kept.append((text, record))
 
     def die(self) -> None:
         """A run died."""
+        self.died = True
         self.state.break_lease()
         self.drop_what_was_not_kept()
 
     def drop_what_was_not_kept(self) -> None:
         """What a run heard and did not keep is on record for that run alone: looking at a fresh folder leaves nothing."""
-        length = self.kept[-1][1] if self.kept else 0
+        length = len(self.kept[-1][1]) if self.kept else 0
         # What was repaired stays repaired, and the intent to do it is on record with rotator too.
         self.record[length:] = [e for e in self.record[length:] if isinstance(e, Repaired)]
 

@@ -169,7 +169,8 @@ def run(history: History, what: str) -> None:
         case ["plan", "--no-refresh"]:
             plan = make_plan(history.world(), refresh=False).issuers[0]
             # The regions' own documents are taken for as they were left, and decide only over the first key.
-            if history.was_active:
+            state = history.state.load("accounts")
+            if state and state.was_ever_active():
                 allowed(history, plan, RULES)
         case ["dies", when, *point]:
             points = Failpoints(die, fatal=" ".join(point), when=when)
@@ -195,9 +196,7 @@ def examine(history: History) -> None:
         broken = {violation.invariant for violation in forged} & RULES
         wrong = {word.partition(" ")[0] for word in words} & RULES
         assert broken or not wrong, words
-        # Stricter before the first key signs, while clocks are apart, and after a run that died in a repair.
-        stricter = history.skewed or not history.was_active or bool(inventory.state.intent)
-        assert wrong or stricter or not broken, forged
+        assert wrong or not broken or stricter(history), forged
     if calm(history, inventory, now) and not all(against.values()):
         assert any(isinstance(step, Switch) for step in plan.steps), plan.waiting
 
@@ -227,11 +226,16 @@ def forgery(plan: IssuerPlan, kid: str, now: datetime) -> IssuerPlan:
     return replace(plan, steps=(step,))
 
 
+def stricter(history: History) -> bool:
+    """Whether rotator may be more cautious: before the first key signs, after clocks were apart, after a run died in a repair."""
+    return history.skewed or history.died or not history.was_active
+
+
 def calm(history: History, inventory: Inventory, now: datetime) -> bool:
     """Whether the next key's turn has come, and nothing but what `complaints` knows could keep it back."""
-    active, state = inventory.state.active(), inventory.state
+    active = inventory.state.active()
     turn = active and active.moments.activated_at + history.policy.rotate_every <= now
-    return bool(turn) and history.sound() and not history.skewed and not state.intent
+    return bool(turn) and history.sound() and not stricter(history)
 
 
 def recover(history: History) -> None:

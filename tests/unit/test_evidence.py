@@ -115,6 +115,25 @@ class TestWatermarksWhileClocksAreApart:
         assert seen.marks["eu"] == (StalenessMark(DAY, three), StalenessMark(HOUR, three))
 
 
+def test_a_gate_that_heard_no_clock_goes_by_the_others():
+    """Its look is dated by a host of which another gate says that its clock is behind."""
+    seen = after(look(-9, PASS, FAIL), gate="us")
+    behind = fold_look(seen, "eu", look(-9, PASS), ("kid",))
+    assert behind.sighting("eu", "kid").visible_since is None
+    right = fold_look(behind, "us", look(1, PASS, PASS), ("kid",))
+    right = fold_look(right, "eu", look(1, PASS), ("kid",))
+    assert right.sighting("eu", "kid").visible_since == NOON + HOUR
+
+
+def test_a_clock_that_went_back_takes_nothing_out_of_force():
+    """A look at a URL that is silent says nothing of the time."""
+    seen = Evidence(issuer="a")
+    for hours, old in ((0, DAY), (-9, DAY), (-8, HOUR), (1, HOUR)):
+        seen = fold_look(seen, "eu", look(hours, UNKNOWN), ("kid",))
+        seen = fold_staleness(seen, "eu", old, NOON + hours * HOUR)
+    assert seen.marks["eu"] == (StalenessMark(DAY, NOON), StalenessMark(HOUR, NOON + HOUR))
+
+
 def test_of_two_marks_that_end_together_the_one_in_force_stays_the_last():
     marks = tuple(StalenessMark(hours * HOUR, NOON) for hours in (5, 1, 3, 2))
     one = Evidence(issuer="a", marks={"eu": marks})

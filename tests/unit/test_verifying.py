@@ -144,25 +144,31 @@ CASES = {
     "clock at the edge": (
         {"ahead": 5 * S},
         UNKNOWN,
-        (PASS, PASS),
+        (UNKNOWN, UNKNOWN),
         "its clock may be off by more than 5 s (+5.01 s ± 0.01 s)",
     ),
     "clock not synchronised": (
         {"own_clock": {"synchronised": False}},
         UNKNOWN,
-        (PASS, PASS),
+        (UNKNOWN, UNKNOWN),
         "its clock is not synchronised",
     ),
     "clock not synchronised, and why": (
         {"own_clock": {"synchronised": False, "source": "chrony", "offset_s": 0.4}},
         UNKNOWN,
-        (PASS, PASS),
+        (UNKNOWN, UNKNOWN),
         "its clock is not synchronised (chrony, +0.40 s by its own account)",
+    ),
+    "clock not synchronised, and lacks a key": (
+        {"own_clock": {"synchronised": False}, "kids": (A,)},
+        FAIL,
+        (UNKNOWN, FAIL),
+        f"lacks {B[:8]} (claims a fresh copy, 4 m old); its clock is not synchronised",
     ),
     "clock off by its own account alone": (
         {"own_clock": {**SYNCED, "offset_s": -180}},
         UNKNOWN,
-        (PASS, PASS),
+        (UNKNOWN, UNKNOWN),
         "says that its clock is off (−180.00 s by its own account), which by this host's clock it is not (+0.01 s ± 0.01 s)",
     ),
     "a copy from the future": (

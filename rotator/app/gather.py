@@ -15,6 +15,7 @@ from rotator.domain.evidence import (
     fold_look,
     fold_signing,
     fold_staleness,
+    only_gates,
 )
 from rotator.domain.inventory import Inventory, RegionView
 from rotator.domain.keys import Key, WrappedHandle
@@ -115,6 +116,7 @@ def _fold(
     glances: Mapping[str, Glance],
 ) -> Evidence:
     kids = tuple(key.kid for key in state.keys)
+    evidence = only_gates(evidence, glances)
     for gate, glance in glances.items():
         changed = glance.view and not is_ours(state, gate, glance.view)
         if changed or is_under_repair(state, gate):

@@ -156,8 +156,15 @@ def _is_dated(looks: Mapping[str, Look], gate: str) -> bool:
 
     A lead that begins by a clock that is behind would be over too early.
     """
+    own = looks[gate].clocks() if gate in looks else ()
     others = (clock for look in looks.values() for clock in look.clocks())
-    return all(clock.verdict is not Verdict.FAIL for clock in looks[gate].clocks() or others)
+    return all(clock.verdict is not Verdict.FAIL for clock in own or others)
+
+
+def only_gates(evidence: Evidence, gates: Collection[str]) -> Evidence:
+    """The evidence without looks at gates that left the configuration: what was seen there last is not true for ever."""
+    looks = {gate: look for gate, look in evidence.looks.items() if gate in gates}
+    return replace(evidence, looks=looks)
 
 
 def _first_seen(
@@ -180,11 +187,15 @@ def end_runs(evidence: Evidence, gate: str) -> Evidence:
 def fold_signing(
     evidence: Evidence, region: str, named: Collection[str], kids: tuple[str, ...], at: datetime
 ) -> Evidence:
-    """The evidence after a read of a region's signing target and alias, which name `named` (design T3)."""
-    seen = {}
+    """The evidence after a read of a region's signing target and alias, which name `named` (design T3).
+
+    Nothing begins at a moment that a clock contradicts: a key would be removed too early.
+    """
+    seen, begins = {}, at if _is_dated(evidence.looks, region) else None
     for kid in kids:
         sighting = evidence.sighting(region, kid)
-        away = None if kid in named else min(sighting.away_since or at, at)
+        since = sighting.away_since
+        away = None if kid in named else min(since, at) if since and begins else since or begins
         seen[kid] = replace(sighting, away_since=away)
     return replace(
         evidence,

@@ -62,9 +62,10 @@ def clock_trouble(situation: Situation) -> ClockTrouble | None:
 def own_clock_wrong(situation: Situation) -> str | None:
     """Why this host's own clock is taken for the wrong one, None where it is not.
 
-    An NTP server says so, or most gates do (two at least) and agree with each other.
+    An NTP server says so, or most gates do (two at least) and agree with each other. Verifiers have no voice in it: their
+    clocks are their own, and may be wrong where their region's is right.
     """
-    looked = tuple(_clocks(situation))
+    looked = [(gate, c) for gate, c in _fresh(situation) if c.kind is CheckKind.CLOCK]
     by_ntp = next(
         (c for _, c in looked if c.target.startswith(NTP) and c.verdict is Verdict.FAIL), None
     )
@@ -99,15 +100,19 @@ def clock_wait(situation: Situation, kind: str, kid: str) -> Wait | None:
 
 def _clocks(situation: Situation) -> Iterator[tuple[str, Check]]:
     """Every clock that was looked at freshly: those of gates, and those that verifiers report."""
+    for gate, check in _fresh(situation):
+        if check.kind is CheckKind.CLOCK:
+            yield gate, check
+        elif check.kind is CheckKind.VERIFIER and (own := _reported(check, situation)):
+            yield gate, own
+
+
+def _fresh(situation: Situation) -> Iterator[tuple[str, Check]]:
+    """The checks of every gate that was looked at lately."""
     for gate in situation.setup.gates():
         look = situation.evidence.looks.get(gate)
-        if look is None or situation.now - look.at > situation.policy.evidence_freshness:
-            continue
-        for check in look.checks:
-            if check.kind is CheckKind.CLOCK:
-                yield gate, check
-            elif check.kind is CheckKind.VERIFIER and (own := _reported(check, situation)):
-                yield gate, own
+        if look and situation.now - look.at <= situation.policy.evidence_freshness:
+            yield from ((gate, check) for check in look.checks)
 
 
 def _reported(check: Check, situation: Situation) -> Check | None:

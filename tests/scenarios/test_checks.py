@@ -288,6 +288,15 @@ class TestClocks:
         regions.checks[EUROPE] = (VerifierCheck((HEALTH,)),)
         assert regions.wait_for("switch").reason_code is Reason.CLOCK_APART
 
+    def test_wrong_verifiers_do_not_make_this_host_the_odd_one(self):
+        regions = rotating()
+        health = Health(regions)
+        health.learn()
+        health.ahead = timedelta(minutes=-3)
+        for name in NAMES:
+            regions.checks[name] = (VerifierCheck((HEALTH,)),)
+        assert regions.wait_for("switch").reason_code is Reason.CLOCK_APART
+
     def test_a_verifier_whose_clock_nothing_sets(self):
         regions = rotating()
         health = Health(regions)

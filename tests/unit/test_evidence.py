@@ -16,6 +16,7 @@ from rotator.domain.evidence import (
     fold_look,
     fold_signing,
     fold_staleness,
+    only_gates,
 )
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -145,3 +146,26 @@ def test_a_foreign_key_was_seen_first_by_whoever_saw_it_earlier():
     one, other = after(look(1, FAIL, foreign="x")), after(look(0, FAIL, foreign="x"), gate="us")
     for both in (cautious(one, other), cautious(other, one)):
         assert (both.foreign["x"].gate, both.foreign["x"].at) == ("us", NOON)
+
+
+def signed(evidence: Evidence, hour: float, *named: str) -> Evidence:
+    """The region's signers were seen to be told these kids, so many hours after noon."""
+    return fold_signing(evidence, "eu", named, ("kid",), NOON + hour * HOUR)
+
+
+def test_a_contradicted_clock_begins_no_time_without_the_key():
+    """T3 counts from there: begun by a clock that is behind, it would let a key go too early."""
+    evidence = signed(after(look(0, PASS, clock=FAIL)), 0, "new")
+    assert evidence.sighting("eu", "kid").away_since is None
+    evidence = signed(fold_look(evidence, "eu", look(1, PASS, clock=PASS), ("kid",)), 1, "new")
+    assert evidence.sighting("eu", "kid").away_since == NOON + HOUR
+    evidence = signed(fold_look(evidence, "eu", look(0, PASS, clock=FAIL), ("kid",)), 0, "new")
+    assert evidence.sighting("eu", "kid").away_since == NOON + HOUR
+    assert signed(evidence, 0, "kid").sighting("eu", "kid").away_since is None
+
+
+def test_looks_at_a_gate_that_left_are_forgotten():
+    """A clock that was wrong there would contradict every gate that has none, for ever."""
+    evidence = only_gates(after(look(0, PASS, clock=FAIL), gate="gone"), {"eu"})
+    evidence = fold_look(evidence, "eu", look(0, PASS), ("kid",))
+    assert evidence.sighting("eu", "kid").visible_since == NOON

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from rotator.domain.evidence import CheckKind, Verdict
-from rotator.domain.plan import (
-    Switch,
-)
+from rotator.domain.plan import Switch
 from rotator.domain.policy import JWKS_URL, Special
 from rotator.planning.propagation import Certainty, nothing_is_cached, publication
 from rotator.planning.safety.world import World, has_live_tokens

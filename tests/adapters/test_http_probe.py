@@ -243,11 +243,12 @@ def dripping(whole: bytes, sent: bytes = b"") -> list[bytes]:
     ],
 )
 def test_a_slow_drip_ends_at_the_deadline(scheme: str, pieces: list[bytes], why: str) -> None:
+    drawn_out = HttpProbe(patience=timedelta(seconds=5), deadline=timedelta(seconds=0.6))
     with raw_server(pieces, pause_s=0.1) as port:
-        _HURRIED.get(f"{scheme}://127.0.0.1:{free_port()}/")  # loads the authorities
+        drawn_out.get(f"{scheme}://127.0.0.1:{free_port()}/")  # loads the authorities
         threads = threading.active_count()
         started = time.monotonic()
-        assert why in no_answer(f"{scheme}://127.0.0.1:{port}/", _HURRIED)
+        assert why in no_answer(f"{scheme}://127.0.0.1:{port}/", drawn_out)
         assert time.monotonic() - started < 3
         assert threading.active_count() <= threads + 1  # the server's
 
@@ -537,10 +538,11 @@ def test_many_looks_take_little_more_than_one_and_leave_nothing(
     site.script("never", Reply(hang=True))
     probe = HttpProbe(patience=timedelta(seconds=2), deadline=timedelta(seconds=20))
     urls = [site.url("never" if number % 2 else "late") for number in range(_MANY)]
+    before = {thread.name for thread in threading.enumerate()}  # other tests' servers may linger
     with ThreadPoolExecutor(_MANY, "looks") as pool:
         looks = [pool.submit(probe.get, url) for url in urls]
         time.sleep(1)
-        threads = {thread.name for thread in threading.enumerate()}
+        threads = {thread.name for thread in threading.enumerate()} - before
         found = [look.result() for look in looks]
 
     answered = [one for one in found if isinstance(one, HttpAnswer)]

@@ -8,7 +8,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -17,10 +17,24 @@ from typing import Any, TypeVar
 from rotator.domain.times import format_moment, parse_moment
 
 T = TypeVar("T")
+Decoder = Callable[[Any], object]
 
 
 class CodecError(ValueError):
     """The JSON is not the value it claims to be; the text says where and what was expected."""
+
+
+class _Refused(Exception):
+    """What is wrong, and on the way up where: the innermost place first."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+        self.path: list[str] = []
+
+    def inside(self, place: str) -> "_Refused":
+        self.path.append(place)
+        return self
 
 
 def encode(value: object) -> Any:
@@ -47,73 +61,113 @@ def encode(value: object) -> Any:
 
 def decode(cls: type[T], data: object, where: str = "$") -> T:
     """The value of type `cls` that `data` stands for; raises CodecError."""
-    return typing.cast("T", _decode(cls, data, where))
+    try:
+        return typing.cast("T", _decoder(typing.cast("Any", cls))(data))
+    except _Refused as refused:
+        place = "".join((where, *reversed(refused.path)))
+        raise CodecError(f"{place}: {refused.words}") from None
 
 
-def _decode(kind: Any, data: object, where: str) -> object:
+@cache
+def _decoder(kind: Any) -> Decoder:
+    """What decodes a type; made once, since a state has thousands of members."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(args, data, where)
+        return _union(args)
     if origin is tuple:
-        return tuple(
-            _decode(args[0], item, f"{where}[{i}]")
-            for i, item in enumerate(_expect(list, data, where))
-        )
+        return _sequence(_decoder(args[0]))
     if origin is Mapping:
-        members = _expect(dict, data, where)
-        return {name: _decode(args[1], item, f"{where}.{name}") for name, item in members.items()}
+        return _mapping(_decoder(args[1]))
     if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(typing.cast("type", kind), _expect(dict, data, where), where)
-    return _decode_scalar(kind, data, where)
+        return _members(typing.cast("type", kind))
+    return _scalar(kind)
 
 
-def _decode_union(args: tuple[Any, ...], data: object, where: str) -> object:
-    if data is None and type(None) in args:
-        return None
+def _sequence(item: Decoder) -> Decoder:
+    def decode_items(data: object) -> object:
+        found = []
+        for number, element in enumerate(_expect(list, data)):
+            try:
+                found.append(item(element))
+            except _Refused as refused:
+                raise refused.inside(f"[{number}]") from None
+        return tuple(found)
+
+    return decode_items
+
+
+def _mapping(value: Decoder) -> Decoder:
+    return lambda data: {name: _member(value, name, v) for name, v in _expect(dict, data).items()}
+
+
+def _member(decoder: Decoder, name: str, data: object) -> object:
+    try:
+        return decoder(data)
+    except _Refused as refused:
+        raise refused.inside(f".{name}") from None
+
+
+def _union(args: tuple[Any, ...]) -> Decoder:
     options = [arg for arg in args if arg is not type(None)]
+    chosen: Decoder
     if len(options) == 1:
-        return _decode(options[0], data, where)
-    if all(dataclasses.is_dataclass(option) for option in options):
-        return _decode(_tagged(options, _expect(dict, data, where), where), data, where)
-    for option in options:
-        try:
-            return _decode(option, data, where)
-        except CodecError:
-            continue
-    raise CodecError(f"{where}: no form fits")
+        chosen = _decoder(options[0])
+    elif all(dataclasses.is_dataclass(option) for option in options):
+        chosen = _tagged_union(options)
+    else:
+        chosen = _first_that_fits([_decoder(option) for option in options])
+    if len(options) == len(args):
+        return chosen
+    return lambda data: None if data is None else chosen(data)
 
 
-def _tagged(options: list[Any], data: dict[str, object], where: str) -> Any:
-    """The option whose tags the members carry."""
-    for option in options:
-        if all(data.get(name) == tag for name, tag in _shape(option).tags.items()):
-            return option
-    known = dict.fromkeys(" ".join(_shape(option).tags.values()) for option in options)
-    raise CodecError(f"{where}: one of these kinds expected: {', '.join(known)}")
+def _tagged_union(options: list[Any]) -> Decoder:
+    def decode_tagged(data: object) -> object:
+        members = _expect(dict, data)
+        for option in options:
+            if all(members.get(name) == tag for name, tag in _shape(option).tags.items()):
+                return _decoder(option)(members)
+        known = dict.fromkeys(" ".join(_shape(option).tags.values()) for option in options)
+        raise _Refused(f"one of these kinds expected: {', '.join(known)}")
+
+    return decode_tagged
 
 
-def _decode_dataclass(cls: type, data: dict[str, object], where: str) -> object:
-    shape = _shape(cls)
-    given = dict(data)
-    for name, tag in shape.tags.items():
-        if given.pop(name, tag) != tag:
-            raise CodecError(f"{where}.{name}: {tag} expected")
-    if unknown := sorted(given.keys() - shape.fields.keys()):
-        raise CodecError(f"{where}: unknown member {unknown[0]!r}")
-    if missing := [
-        name for name in shape.fields if name not in given and name not in shape.defaults
-    ]:
-        raise CodecError(f"{where}: member {missing[0]!r} is missing")
-    return cls(**{n: _decode(shape.fields[n], item, f"{where}.{n}") for n, item in given.items()})
+def _first_that_fits(decoders: list[Decoder]) -> Decoder:
+    def decode_first(data: object) -> object:
+        for decoder in decoders:
+            try:
+                return decoder(data)
+            except _Refused:
+                continue
+        raise _Refused("no form fits")
+
+    return decode_first
+
+
+def _members(cls: type) -> Decoder:
+    def decode_members(data: object) -> object:
+        shape, given = _shape(cls), dict(_expect(dict, data))
+        for name, tag in shape.tags.items():
+            if given.pop(name, tag) != tag:
+                raise _Refused(f"{tag} expected").inside(f".{name}")
+        if unknown := sorted(given.keys() - shape.decoders.keys()):
+            raise _Refused(f"unknown member {unknown[0]!r}")
+        if missing := shape.required - given.keys():
+            first = next(name for name in shape.decoders if name in missing)
+            raise _Refused(f"member {first!r} is missing")
+        return cls(**{n: _member(shape.decoders[n], n, item) for n, item in given.items()})
+
+    return decode_members
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Shape:
-    """A dataclass as JSON: its fields with their types, and its tags."""
+    """A dataclass as JSON: what decodes its fields, its tags, and the fields that must be there."""
 
-    fields: Mapping[str, Any]
+    decoders: Mapping[str, Decoder]
     tags: dict[str, str]
-    defaults: frozenset[str]
+    required: frozenset[str]
 
 
 @cache
@@ -126,34 +180,42 @@ def _shape(cls: type) -> _Shape:
     }
     fields = dataclasses.fields(cls)
     none = dataclasses.MISSING
-    defaults = {f.name for f in fields if (f.default, f.default_factory) != (none, none)}
-    return _Shape({f.name: hints[f.name] for f in fields}, tags, frozenset(defaults))
+    required = {f.name for f in fields if (f.default, f.default_factory) == (none, none)}
+    return _Shape({f.name: _decoder(hints[f.name]) for f in fields}, tags, frozenset(required))
 
 
-def _decode_scalar(kind: Any, data: object, where: str) -> object:
+def _scalar(kind: Any) -> Decoder:
+    if kind is datetime:
+        return lambda data: _read(parse_moment, _expect(str, data))
+    if kind is timedelta:
+        return lambda data: _read(lambda seconds: timedelta(seconds=seconds), _number(data))
+    if kind is float:
+        return _number
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return lambda data: _read(kind, data)
+    return lambda data: _expect(kind, data)
+
+
+def _read(reader: Decoder, data: Any) -> object:
     try:
-        if kind is datetime:
-            return parse_moment(_expect(str, data, where))
-        if kind is timedelta:
-            return timedelta(seconds=_number(data, where))
-        if kind is float:
-            return _number(data, where)
-        if isinstance(kind, type) and issubclass(kind, Enum):
-            return kind(data)
+        return reader(data)
     except (ValueError, OverflowError) as error:
-        raise CodecError(f"{where}: {error}") from None
-    return _expect(kind, data, where)
+        raise _Refused(str(error)) from None
 
 
-def _number(data: object, where: str) -> float:
+def _number(data: object) -> float:
     if isinstance(data, bool) or not isinstance(data, int | float):
-        raise CodecError(f"{where}: a number expected")
-    if not math.isfinite(data):
-        raise CodecError(f"{where}: a finite number expected")
-    return float(data)
+        raise _Refused("a number expected")
+    try:
+        number = float(data)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _Refused("a finite number expected")
+    return number
 
 
-def _expect(kind: Any, data: object, where: str) -> Any:
+def _expect(kind: Any, data: object) -> Any:
     if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        raise CodecError(f"{where}: {kind.__name__} expected, not {type(data).__name__}")
+        raise _Refused(f"{kind.__name__} expected, not {type(data).__name__}")
     return data

@@ -29,8 +29,16 @@ def kill_myself() -> NoReturn:
 def apply_at(
     folder: Path, now: datetime, fatal: str | None = None, when: str = "before"
 ) -> list[str]:
-    """One `apply --yes` in this process at a moment; the points that it passed. Raises SystemExit when it fails."""
-    points = Failpoints(kill_myself, fatal, when)
+    """One `apply --yes` in this process at a moment; the points that it passed. Raises SystemExit when it fails.
+
+    The last thing that a process does before it kills itself is to leave `FOLDER.killed`.
+    """
+
+    def die() -> NoReturn:
+        folder.with_suffix(".killed").touch()
+        kill_myself()
+
+    points = Failpoints(die, fatal, when)
     words = ["--config", str(folder / "rotator.yaml"), "apply", "--yes", "--json"]
     code = main(words, clock=FakeClock(now), environ={}, wiring=points.wrap)
     if code != 0:

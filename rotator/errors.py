@@ -129,6 +129,15 @@ class LeaseLost(RotatorError):
     runbook = "runbooks/state-lost.md"
     default_hint = "run the command again: it goes on where the other run stopped"
 
+    @classmethod
+    def to_a_revoke(cls, owner: str) -> "LeaseLost":
+        """The error of a run that has to make way for a compromise, or for a hold."""
+        return cls(
+            "a revoke or a hold took this run's lease over",
+            detail=f"{owner} was in a hurry; what this run had done is kept",
+            hint="wait until it is through, then run the command again",
+        )
+
 
 class StalePlan(RotatorError):
     """A saved plan no longer fits the state, the configuration or the regions."""
@@ -256,12 +265,36 @@ class DecisionRefused(RotatorError):
     default_hint = "rotator plan names every key that waits for a decision"
 
 
+class ImportRefused(RotatorError):
+    """A key set cannot be taken over as things are: nothing was changed."""
+
+    code = "E_IMPORT"
+    runbook = "docs/takeover/README.md"
+    default_hint = "mend what is named above and run it again; nothing was changed"
+
+
+class RequestRefused(RotatorError):
+    """What an operator asks for (`rotate`, `rollback`, `region forget`) cannot be done as things are."""
+
+    code = "E_REQUEST"
+    runbook = "runbooks/planned-rotation.md"
+    default_hint = "rotator status shows how things are"
+
+
 class NothingToSignWith(RotatorError):
     """The region's signing target names no key yet."""
 
     code = "E_NO_ACTIVE_KEY"
     runbook = "runbooks/planned-rotation.md"
     default_hint = "rotator apply, then rotator status"
+
+
+class RevokeRefused(RotatorError):
+    """A key cannot be revoked as things are: it is gone already, or nothing warm could sign instead."""
+
+    code = "E_REVOKE"
+    runbook = "runbooks/compromise-of-a-key.md"
+    default_hint = "rotator history shows every key, rotator status what signs now"
 
 
 class TokenRefused(RotatorError):
@@ -272,12 +305,26 @@ class TokenRefused(RotatorError):
     runbook = "runbooks/planned-rotation.md"
 
 
+class NotifyError(RotatorError):
+    """Somebody who wants to be told could not be; it never stops a run."""
+
+    code = "E_NOTIFY"
+    runbook = "docs/notices.md"
+    default_hint = "the next run tries again"
+
+
 class Declined(RotatorError):
     """The operator did not confirm."""
 
     code = "E_DECLINED"
     runbook = "runbooks/planned-rotation.md"
     default_hint = "nothing was changed"
+
+
+class Interrupted(Declined):
+    """Ctrl-C, where a question waited for its answer."""
+
+    exit_code = 130
 
 
 class IllegalTransition(RotatorError):

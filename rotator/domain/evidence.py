@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from rotator.domain.notice import Notice
+
 
 class Verdict(StrEnum):
     """What a check says."""
@@ -41,7 +43,7 @@ class Check:
 
     `looked` is how many answers it sums up, `clock_error` bounds `clock_offset` on both sides, `uncacheable` says why
     nobody knows how long a copy lives, `expires` is the end of the URL's certificate, and `covers` names the configured
-    verifiers that a verifier check speaks for (none: all).
+    verifiers that a verifier check speaks for (none: all). `held` are the kids that at least one of the verifiers holds.
     """
 
     kind: CheckKind
@@ -61,6 +63,7 @@ class Check:
     uncacheable: str | None = None
     expires: datetime | None = None
     covers: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,10 @@ class StalenessMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything seen of one issuer. Keys of the maps are gate names; of `sightings`, gate then kid; of `foreign`, kids."""
+    """Everything seen of one issuer. Keys of the maps are gate names; of `sightings`, gate then kid; of `foreign`, kids.
+
+    `told` is what others were told of it (`notice.Told`), `applied_at` when the last apply began that left nothing undone.
+    """
 
     issuer: str
     sightings: Mapping[str, Mapping[str, Sighting]] = field(default_factory=dict)
@@ -127,6 +133,8 @@ class Evidence:
     marks: Mapping[str, tuple[StalenessMark, ...]] = field(default_factory=dict)
     failed_before: Mapping[str, datetime] = field(default_factory=dict)
     foreign: Mapping[str, FirstSeen] = field(default_factory=dict)
+    told: Mapping[str, Mapping[str, Notice]] = field(default_factory=dict)
+    applied_at: datetime | None = None
 
     def sighting(self, gate: str, kid: str) -> Sighting:
         """What is known of a key at a gate; an empty sighting when nothing is."""
@@ -173,6 +181,15 @@ def _first_seen(
     """Where each key that is foreign at some gate now was seen first; one that is gone everywhere is forgotten."""
     seen = [kid for look in looks.values() for check in look.checks for kid in check.foreign]
     return {kid: before.get(kid, now) for kid in dict.fromkeys(seen)}
+
+
+def begun_anew(evidence: Evidence) -> Evidence:
+    """Every lead and every wait for dead tokens begins with the next look (design I8).
+
+    What only makes them longer stays: copies made under an earlier staleness live on whatever the state says. So does
+    what others were told.
+    """
+    return replace(evidence, sightings={}, looks={}, applied_at=None)
 
 
 def end_runs(evidence: Evidence, gate: str) -> Evidence:
@@ -224,61 +241,6 @@ def fold_staleness(evidence: Evidence, gate: str, staleness: timedelta, at: date
         marks.append(StalenessMark(staleness, until))
     alive = tuple(mark for mark in marks[:-1] if mark.until + mark.staleness + _DRIFT_MAX > at)
     return replace(evidence, marks={**evidence.marks, gate: (*alive, marks[-1])})
-
-
-def cautious(one: Evidence, other: Evidence) -> Evidence:
-    """What two who looked at the same time may both believe: the later beginning, the worse verdict, no run that one lacks.
-
-    Looking needs no lease, so a slow look may be kept after a quicker one that saw a run end. Late is safe (design T10).
-    """
-    gates = one.sightings.keys() | other.sightings.keys()
-    looks = sorted((*one.looks.items(), *other.looks.items()), key=lambda item: item[1].at)
-    failed = sorted((*one.failed_before.items(), *other.failed_before.items()), key=lambda i: i[1])
-    return Evidence(
-        issuer=one.issuer,
-        sightings={gate: _both_sightings(one, other, gate) for gate in sorted(gates)},
-        looks=dict(looks),
-        marks={
-            gate: _both_marks(one.marks.get(gate, ()), other.marks.get(gate, ()))
-            for gate in sorted(one.marks.keys() | other.marks.keys())
-        },
-        failed_before=dict(failed),
-        foreign={
-            kid: min((e.foreign[kid] for e in (one, other) if kid in e.foreign), key=lambda f: f.at)
-            for kid in sorted(one.foreign.keys() | other.foreign.keys())
-        },
-    )
-
-
-def _both_marks(
-    one: tuple[StalenessMark, ...], other: tuple[StalenessMark, ...]
-) -> tuple[StalenessMark, ...]:
-    """All marks in the order of their ends; of two that end together the one in force stays the last."""
-    return tuple(sorted(dict.fromkeys((*one, *other)), key=lambda mark: mark.until))
-
-
-def _both_sightings(one: Evidence, other: Evidence, gate: str) -> Mapping[str, Sighting]:
-    kids = one.sightings.get(gate, {}).keys() | other.sightings.get(gate, {}).keys()
-    return {kid: _both(one.sighting(gate, kid), other.sighting(gate, kid)) for kid in sorted(kids)}
-
-
-def _both(one: Sighting, other: Sighting) -> Sighting:
-    since = _later(one.visible_since, other.visible_since)
-    return Sighting(
-        verdict=worst([one.verdict, other.verdict]),
-        checked_at=min(one.checked_at, other.checked_at)
-        if one.checked_at and other.checked_at
-        else None,
-        visible_since=since,
-        passes=min(one.passes, other.passes),
-        away_since=_later(one.away_since, other.away_since),
-        seen_by=(one if since == one.visible_since else other).seen_by if since else "",
-    )
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    """The later beginning of a run that both saw, None when one of them saw none."""
-    return max(one, other) if one and other else None
 
 
 def _after(before: Sighting, look: Look, kid: str, *, dated: bool) -> Sighting:

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import ClassVar, assert_never
 
 
@@ -106,6 +107,7 @@ def required_members(key: PublicKey) -> dict[str, str]:
             assert_never(key)
 
 
+@lru_cache(maxsize=256)
 def thumbprint(key: PublicKey) -> str:
     """The key's RFC 7638 SHA-256 thumbprint, base64url."""
     canonical = json.dumps(required_members(key), sort_keys=True, separators=(",", ":"))

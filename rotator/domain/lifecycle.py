@@ -31,6 +31,7 @@ class Event(StrEnum):
     RETIRE = "retired_at"
     START_REMOVAL = "removal_started_at"
     REMOVE = "removed_at"
+    REVOKE = "revoked_at"
     DISABLE = "disabled_at"
     DESTROY = "destroyed_at"
 
@@ -43,16 +44,25 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.PUBLISHED, Event.REMOVE): Phase.REMOVED,
     (Phase.STAGED, Event.START_REMOVAL): Phase.STAGED,
     (Phase.STAGED, Event.REMOVE): Phase.REMOVED,
+    (Phase.PUBLISHED, Event.RETIRE): Phase.RETIRED,
     (Phase.ACTIVE, Event.RETIRE): Phase.RETIRED,
     (Phase.RETIRED, Event.DISABLE): Phase.RETIRED,
     (Phase.RETIRED, Event.START_REMOVAL): Phase.RETIRED,
     (Phase.RETIRED, Event.REMOVE): Phase.REMOVED,
     (Phase.REMOVED, Event.DISABLE): Phase.REMOVED,
     (Phase.REMOVED, Event.DESTROY): Phase.REMOVED,
+    (Phase.STAGED, Event.REVOKE): Phase.REVOKED,
+    (Phase.PUBLISHED, Event.REVOKE): Phase.REVOKED,
+    (Phase.ACTIVE, Event.REVOKE): Phase.REVOKED,
+    (Phase.RETIRED, Event.REVOKE): Phase.REVOKED,
+    (Phase.REVOKED, Event.REMOVE): Phase.REVOKED,
     (Phase.REVOKED, Event.DISABLE): Phase.REVOKED,
     (Phase.REVOKED, Event.DESTROY): Phase.REVOKED,
 }
-"""Phase and event → the phase after it. REMOVED and REVOKED are terminal for the public half."""
+"""Phase and event → the phase after it. REMOVED and REVOKED are terminal for the public half.
+
+PUBLISHED retires only where a switch to it was begun and is given up: tokens of it may exist.
+"""
 
 IN_JWKS = frozenset({Phase.STAGED, Phase.PUBLISHED, Phase.ACTIVE, Phase.RETIRED})
 """Phases in which a key belongs in the documents, until its removal starts."""
@@ -83,10 +93,24 @@ def wanted(key: Key) -> bool:
 def advance(key: Key, event: Event, at: datetime) -> Key:
     """The key after `event`; one recorded already keeps its first moment. Raises IllegalTransition."""
     before = phase(key)
-    if (before, event) not in TRANSITIONS:
+    given_up = (before, event) == (Phase.PUBLISHED, Event.RETIRE)
+    if (before, event) not in TRANSITIONS or (given_up and not key.ever_signed):
         raise IllegalTransition(
             f"a {before} key cannot take {event.name.lower()}", detail=f"kid {key.kid}"
         )
     if getattr(key.moments, event.value) is not None:
         return key
     return replace(key, moments=replace(key.moments, **{event.value: at}))
+
+
+def reactivated(key: Key, at: datetime) -> Key:
+    """A retired key on its way back (`rollback`): published, and a switch to it begun. Raises IllegalTransition.
+
+    The one way back in a key's life; the log keeps the moments that are forgotten here.
+    """
+    if phase(key) is not Phase.RETIRED or not key.usable:
+        raise IllegalTransition(
+            f"a {phase(key)} key cannot become active again", detail=f"kid {key.kid}"
+        )
+    moments = replace(key.moments, switch_started_at=at, activated_at=None, retired_at=None)
+    return replace(key, moments=moments)

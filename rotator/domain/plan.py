@@ -47,6 +47,10 @@ class Reason(StrEnum):
     KEY_ADOPTED = "key_adopted"
     KEY_REJECTED = "key_rejected"
     ADOPTION_OVER = "adoption_over"
+    KEY_REVOKED = "key_revoked"
+    ROTATION_ASKED = "rotation_asked"
+    ROLLED_BACK = "rolled_back"
+    KEY_TAKEN_OVER = "key_taken_over"
 
     NOT_ITS_TURN = "not_its_turn"
     LEAD_NOT_BEGUN = "lead_not_begun"
@@ -80,6 +84,8 @@ class Reason(StrEnum):
     KEY_UNANSWERED = "key_unanswered"
     POLICY_INFEASIBLE = "policy_infeasible"
     DOCUMENT_FULL = "document_full"
+    NO_WARM_STANDBY = "no_warm_standby"
+    WINDOW_CLOSED = "window_closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,7 @@ class RepairJwks(_InJwks):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remove(_InJwks):
-    """Write a region's JWKS without a key whose last token is dead, or that never signed."""
+    """Write a region's JWKS without a key whose last token is dead, that never signed, or that was revoked."""
 
     kind: ClassVar[str] = "remove"
     kid: str
@@ -190,6 +196,15 @@ class RepairSigning(_InSigning):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Purge(_Step):
+    """Have a region's edge drop its copies of the JWKS, once a revoked key is withdrawn there (design T6)."""
+
+    kind: ClassVar[str] = "purge"
+    kid: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Retire(_Step):
     """Record that no region signs with a key any more."""
 
@@ -215,7 +230,7 @@ class Destroy(_Step):
 
 JwksStep = WriteJwks | RepairJwks | RemoveForeign | Remove
 SigningStep = Switch | WriteSigning | RepairSigning
-RegionStep = JwksStep | SigningStep | Replicate | PointAlias
+RegionStep = JwksStep | SigningStep | Replicate | PointAlias | Purge
 """The steps that work in one region."""
 
 Step = Generate | RegionStep | Retire | Disable | Destroy

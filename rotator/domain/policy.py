@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from rotator.domain.jwk import Algorithm
+from rotator.domain.windows import Schedule
 
 
 class Special(StrEnum):
@@ -97,7 +98,8 @@ class RegionSetup:
     """A region as the planner needs it: where its documents are, how long its copies live, whether it has a URL.
 
     With keys in KMS also the AWS region in which its signers use them, and the alias that points at the active one.
-    `cache_control` is the header that rotator writes with the JWKS, None where its store has no headers.
+    `cache_control` is the header that rotator writes with the JWKS, None where its store has no headers. `has_edge`:
+    the cache in front of it can be told to drop its copies.
     """
 
     name: str
@@ -108,6 +110,7 @@ class RegionSetup:
     aws_region: str | None = None
     alias: str | None = None
     cache_control: str | None = None
+    has_edge: bool = False
 
 
 JWKS_TYPE = "application/jwk-set+json"
@@ -122,7 +125,7 @@ class IssuerSetup:
     """An issuer as configured: policy and regions, in the configuration's order.
 
     `rollback_window`: after so long without signing a private half is disabled (design T5); None where the key store
-    can only destroy.
+    can only destroy. `schedule`: when a switch may begin; None where every moment is as good.
     """
 
     name: str
@@ -131,6 +134,7 @@ class IssuerSetup:
     regions: tuple[RegionSetup, ...]
     has_jwks_url: bool = False
     rollback_window: timedelta | None = None
+    schedule: Schedule | None = None
 
     def region(self, name: str) -> RegionSetup | None:
         """The region of that name, None when it is not (or no longer) configured."""

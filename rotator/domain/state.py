@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from rotator.domain.keys import Key, KmsHandle
 from rotator.domain.lifecycle import Phase, phase, wanted
@@ -56,11 +57,49 @@ class ForeignKey:
         return self.adopted and (self.until is None or now < self.until)
 
 
+class Asked(StrEnum):
+    """What an operator can ask the planner for."""
+
+    ROTATE = "rotate"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A switch that an operator asked for and that is not done yet.
+
+    ROTATE: to whichever key is next, ahead of its turn; `kid` None. ROLLBACK: back to `kid`, whose switch is begun.
+    """
+
+    asked: Asked
+    reason: str
+    owner: str
+    at: datetime
+    kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation:
+    """An operator's word that a key is compromised (design §3); the key's `revoked_at` says since when.
+
+    `cold`: its successor may sign before every verifier can know it (`--no-standby`). `purged` are the regions whose
+    edge was told to drop its copies after the key was withdrawn there.
+    """
+
+    kid: str
+    cold: bool
+    reason: str
+    owner: str
+    at: datetime
+    purged: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionRecord:
     """What rotator last wrote in a region, and where.
 
     `proven` once the store was seen to honour ETags; `signing_since` when the region got its first signing target.
+    `signers_stopped_at` is an operator's word about a region that was let go (`region forget`, design T3).
     """
 
     jwks_location: str = ""
@@ -74,6 +113,12 @@ class RegionRecord:
     signing_generation: int = 0
     alias_arn: str | None = None
     proven: bool = False
+    signers_stopped_at: datetime | None = None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether what is there was taken over (`import`), and rotator has not told its signers anything yet."""
+        return self.signing_kid is not None and self.signing_etag is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +136,8 @@ class IssuerState:
 
     `signing_generation` is the least that every region's signing target must carry. `unanswered` are intents that asked
     for keys and never heard whether they were made. `foreign` are decisions about keys of others, `accepted` the
-    incompatibilities that an operator takes (`verifier/algorithm`).
+    incompatibilities that an operator takes (`verifier/algorithm`), `released_at` when the last hold was ended, `request` a switch that was asked for,
+    `revocations` every compromise there was.
     """
 
     issuer: str
@@ -107,6 +153,13 @@ class IssuerState:
     attestations: tuple[Attestation, ...] = ()
     foreign: tuple[ForeignKey, ...] = ()
     accepted: tuple[str, ...] = ()
+    released_at: datetime | None = None
+    request: Request | None = None
+    revocations: tuple[Revocation, ...] = ()
+
+    def revocation(self, kid: str) -> Revocation | None:
+        """Why a key was revoked, None when it was not."""
+        return next((one for one in self.revocations if one.kid == kid), None)
 
     def foreign_key(self, kid: str) -> ForeignKey | None:
         """The decision about a foreign key of that kid."""
@@ -138,6 +191,10 @@ class IssuerState:
     def was_ever_active(self) -> bool:
         """Whether any key of this issuer was ever active."""
         return any(key.moments.activated_at for key in self.keys)
+
+    def compromised(self) -> bool:
+        """Whether any key was revoked after it may have signed."""
+        return any(key.moments.revoked_at and key.ever_signed for key in self.keys)
 
     def record(self, region: str) -> RegionRecord:
         """What was last written in a region; an empty record when nothing was."""

@@ -77,6 +77,11 @@ def to_cryptography(key: PublicKey) -> CryptographyPublic:
             assert_never(key)
 
 
+def normal(key: PublicKey) -> PublicKey:
+    """The key in canonical form: some systems publish RSA numbers with a leading zero; raises ValueError as above."""
+    return from_cryptography(to_cryptography(key))
+
+
 def coordinate_bytes(curve: ec.EllipticCurve) -> int:
     """How long a coordinate, and each half of a raw signature, is (RFC 7518 §3.4)."""
     return (curve.key_size + 7) // 8

@@ -10,23 +10,26 @@ from rotator.domain.plan import (
     Remove,
     RemoveForeign,
     Replicate,
+    Switch,
     Wait,
     WriteJwks,
 )
 from rotator.domain.times import say
 from rotator.planning.compatibility import unaccepted
 from rotator.planning.draft import Draft
+from rotator.planning.emergency import kept_there, nobody_signs, replacements
 from rotator.planning.feasibility import history_needed, keys_limit, least_signer_stop
 from rotator.planning.foreign import newly_adopted, with_room
 from rotator.planning.leads import successor_notice
-from rotator.planning.situation import Situation, never_signed, turn_of
+from rotator.planning.situation import Situation, in_order, never_signed, turn_of
 
 
 def generate(situation: Situation, draft: Draft) -> None:
     """Make the first key, a missing standby, or the successor in time for its lead (design I4)."""
     state, policy = situation.state, situation.policy
-    have = [key for key in situation.fresh_keys() if key is not state.switching()]
-    starting = state.active() is None and state.switching() is None
+    taken = {step.kid for step in draft.steps if isinstance(step, Switch)}
+    have = [k for k in situation.fresh_keys() if k is not state.switching() and k.kid not in taken]
+    starting = not taken and state.active() is None and state.switching() is None
     lacking = policy.standby_keys + starting - len(have)
     if not policy.standby_keys and not starting and not have:
         lacking = _successor_due(situation, draft)
@@ -38,7 +41,7 @@ def generate(situation: Situation, draft: Draft) -> None:
         draft.wait(Wait("generate", Gate.EVIDENCE, Reason.KEY_UNANSWERED, words, blocked=True))
         return
     for _ in range(max(0, lacking)):
-        if situation.held:
+        if situation.held and replacements(situation, draft) <= 0:
             draft.wait(Wait("generate", Gate.HOLD, Reason.HELD, situation.hold_words))
             return
         if not _fits(situation, draft):
@@ -64,7 +67,11 @@ def _fits(situation: Situation, draft: Draft) -> bool:
     leaving = {step.kid for step in draft.steps if isinstance(step, Remove)}
     own = [key for key in situation.state.in_documents() if key.kid not in leaving]
     foreign = max(
-        (len(situation.guests(region.name)) for region in situation.setup.regions), default=0
+        (
+            len(situation.guests(region.name)) + len(kept_there(situation, draft, region.name))
+            for region in situation.setup.regions
+        ),
+        default=0,
     )
     limit = keys_limit(situation.policy)
     total = len(own) + foreign + planned + 1
@@ -77,16 +84,17 @@ def _fits(situation: Situation, draft: Draft) -> bool:
 
 
 def _generate_one(situation: Situation, draft: Draft, *, starting: bool) -> None:
-    first = starting and not never_signed(situation.state) and not draft.plans("generate")
+    none = starting and not never_signed(situation.state) and not draft.plans("generate")
     code = (
-        Reason.FIRST_KEY
-        if first
+        (Reason.KEY_REVOKED if nobody_signs(situation.state) else Reason.FIRST_KEY)
+        if none
         else Reason.NO_STANDBY
         if situation.policy.standby_keys
         else Reason.SUCCESSOR_DUE
     )
     words = {
         Reason.FIRST_KEY: "the issuer has no key yet",
+        Reason.KEY_REVOKED: "the key that signed is revoked, and no other one could take over",
         Reason.NO_STANDBY: "a standby is missing",
         Reason.SUCCESSOR_DUE: "its turn comes when its lead is over",
     }[code]
@@ -134,7 +142,8 @@ def publish(situation: Situation, draft: Draft) -> None:
         name = region.name
         gone = {s.kid for s in draft.steps if isinstance(s, RemoveForeign) and s.region == name}
         guests = (entry.kid for entry in situation.guests(name, gone))
-        keys = with_room(situation, draft, name, (*(key.kid for key in own), *refs, *guests))
+        there = in_order((*own, *kept_there(situation, draft, name)))
+        keys = with_room(situation, draft, name, (*(key.kid for key in there), *refs, *guests))
         lacking = set(keys) - set(draft.served(name))
         if name in blocked or not (lacking or newly_adopted(situation, draft, name)):
             continue

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from rotator.domain.inventory import Inventory, JwksRead, RegionView, SigningRead
+from rotator.domain.inventory import Absent, Inventory, JwksRead, RegionView, SigningRead
 from rotator.domain.keys import Key, Moments, least_signer_stop
 from rotator.domain.lifecycle import wanted
 from rotator.domain.policy import Policy, RegionSetup
 from rotator.domain.signing import SigningDocument
-from rotator.domain.state import IssuerState, RegionRecord
+from rotator.domain.state import IssuerState, RegionRecord, Revocation
 from rotator.errors import StateBehind
 
 
@@ -41,17 +41,21 @@ def is_behind(inventory: Inventory) -> bool:
 
 
 def caught_up(inventory: Inventory, stored: Sequence[Key], now: datetime) -> IssuerState:
-    """The state as the regions show it; `stored` are the key store's keys that the state does not know.
+    """The state as the regions show it, one of which at least has a signing target (`generation_seen`).
+
+    `stored` are the key store's keys that the state does not know. A document that is absent names no key.
 
     Decisions about foreign keys are forgotten, since later ones may be lost: each is foreign again and nothing is dropped.
+    So is a switch that was asked for: it may have been done since.
 
     Raises StateBehind when a region cannot be read, or names a key that neither the state nor the store has.
     """
     state, setup = inventory.state, inventory.setup
     documents = [_signing(region, inventory.views[region.name]) for region in setup.regions]
     served = [_served(region, inventory.views[region.name]) for region in setup.regions]
-    latest = max(documents, key=lambda document: document.generation)
-    named = {document.active.kid for document in documents}
+    orders = [document for document in documents if document]
+    latest = max(orders, key=lambda document: document.generation)
+    named = {document.active.kid for document in orders}
     known = {key.kid: key for key in (*state.keys, *stored)}
     unknown = sorted(named - known.keys())
     if unknown or len(named) > 2:
@@ -60,25 +64,37 @@ def caught_up(inventory: Inventory, stored: Sequence[Key], now: datetime) -> Iss
             detail="neither the state nor the key store explains that",
             hint="restore the latest export: rotator state import FILE",
         )
-    revoked = {kid for document in documents for kid in document.revoked}
+    revoked = {kid for document in orders for kid in document.revoked}
     everywhere = frozenset(kid for kids in served for kid in kids)
     seen = _Seen(latest.active.kid, frozenset(named), everywhere, frozenset(revoked))
     keys = tuple(_as_seen(key, seen, setup.policy, now) for key in known.values())
     return replace(
         state,
-        generation=latest.generation,
+        generation=max(latest.generation, *(key.generation for key in known.values())),
         signing_generation=latest.generation,
         keys=tuple(sorted(keys, key=lambda key: key.generation)),
         regions={
             **state.regions,
             **{
-                region.name: _record(region, inventory.views[region.name], kids, document)
+                region.name: _record(inventory, region, kids, document)
                 for region, kids, document in zip(setup.regions, served, documents, strict=True)
             },
         },
         intent=None,
         foreign=(),
+        request=None,
+        revocations=(*state.revocations, *_unheard_of(state, seen.revoked, now)),
     )
+
+
+def _unheard_of(state: IssuerState, kids: frozenset[str], now: datetime) -> list[Revocation]:
+    """The revocations that only the regions tell of, also of keys that nobody has any more."""
+    why = "its regions list it as revoked"
+    return [
+        Revocation(kid=kid, cold=False, reason=why, owner="", at=now)
+        for kid in sorted(kids)
+        if state.revocation(kid) is None
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +110,9 @@ class _Seen:
 def _as_seen(key: Key, seen: _Seen, policy: Policy, now: datetime) -> Key:
     moments = key.moments
     if key.kid in seen.revoked:
-        return replace(key, moments=replace(moments, revoked_at=moments.revoked_at or now))
+        signed = moments.switch_started_at or now  # whether it did, nobody remembers
+        known = replace(moments, switch_started_at=signed, revoked_at=moments.revoked_at or now)
+        return replace(key, moments=known)
     if key.kid in seen.named:
         switching = len(seen.named) > 1 and key.kid == seen.latest
         return _signing_now(key, policy, now, active=not switching)
@@ -122,9 +140,10 @@ def _signing_now(key: Key, policy: Policy, now: datetime, *, active: bool) -> Ke
     )
 
 
-def _signing(region: RegionSetup, view: RegionView) -> SigningDocument:
+def _signing(region: RegionSetup, view: RegionView) -> SigningDocument | None:
+    """What its signers are told; None where nothing is, as in a region that was joining."""
     document = view.signing_document()
-    if document is None:
+    if document is None and not isinstance(view.signing, Absent):
         raise StateBehind(
             f"{region.name}'s signing target cannot be read, and the state is older than the regions",
             hint="run it again when every region answers",
@@ -134,6 +153,8 @@ def _signing(region: RegionSetup, view: RegionView) -> SigningDocument:
 
 def _served(region: RegionSetup, view: RegionView) -> tuple[str, ...]:
     document = view.jwks_document()
+    if document is None and isinstance(view.jwks, Absent):
+        return ()
     if document is None:
         raise StateBehind(
             f"{region.name}'s JWKS cannot be read, and the state is older than the regions",
@@ -143,9 +164,16 @@ def _served(region: RegionSetup, view: RegionView) -> tuple[str, ...]:
 
 
 def _record(
-    region: RegionSetup, view: RegionView, kids: tuple[str, ...], document: SigningDocument
+    inventory: Inventory,
+    region: RegionSetup,
+    kids: tuple[str, ...],
+    document: SigningDocument | None,
 ) -> RegionRecord:
-    """A region as it is found, taken for written by rotator; its store is proven again before the next write."""
+    """A region as it is found, taken for written by rotator; its store is proven again before the next write.
+
+    Where no signing target is, what the state says of the signers there stands.
+    """
+    view, before = inventory.views[region.name], inventory.state.record(region.name)
     return RegionRecord(
         jwks_location=region.jwks_location,
         jwks_etag=view.jwks.etag if isinstance(view.jwks, JwksRead) else None,
@@ -153,7 +181,7 @@ def _record(
         signing_location=region.signing_location,
         signing_etag=view.signing.etag if isinstance(view.signing, SigningRead) else None,
         signing_body=view.signing.body.decode() if isinstance(view.signing, SigningRead) else None,
-        signing_kid=document.active.kid,
-        signing_generation=document.generation,
+        signing_kid=document.active.kid if document else before.signing_kid,
+        signing_generation=document.generation if document else before.signing_generation,
         alias_arn=view.alias_arn(),
     )

@@ -6,6 +6,7 @@ from rotator.domain.inventory import JwksRead, SigningRead
 from rotator.domain.plan import (
     Finding,
     FindingKind,
+    Gate,
     JwksStep,
     Severity,
     SigningStep,
@@ -48,7 +49,10 @@ class Draft:
             self._etags[step.region, "signing"] = f"@{step.n}"
 
     def wait(self, wait: Wait) -> None:
-        """Say what is not done now, and why."""
+        """Say what is not done now, and why; what a hold stops goes on when the hold ends."""
+        hold = self.situation.state.hold
+        if wait.gate is Gate.HOLD and hold:
+            wait = replace(wait, until=hold.until)
         self.waiting.append(wait)
 
     def find(

@@ -3,11 +3,16 @@
 from rotator.domain.evidence import CheckKind, Verdict
 from rotator.domain.inventory import Absent, JwksRead, Unavailable
 from rotator.domain.jwks import Jwks, Unreadable, own_entry, render, short
+from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase
-from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity, Wait
+from rotator.domain.plan import FindingKind, Gate, Reason, RepairJwks, Severity, Wait, WriteJwks
 from rotator.domain.times import say
 from rotator.planning.draft import Draft
+from rotator.planning.emergency import kept_there, nobody_signs
 from rotator.planning.situation import Situation, being_removed, in_order
+
+_FORM = "it is written differently: order, labels or white space"
+"""The same keys, in other bytes than rotator's."""
 
 
 def report_hold(situation: Situation, draft: Draft) -> None:
@@ -63,18 +68,42 @@ def repair(situation: Situation, draft: Draft) -> None:
                 )
             )
             continue
+        if drift == _FORM and situation.state.record(region.name).untouched:
+            draft.add(_in_own_form(situation, draft, region.name))
+            continue
         draft.find(FindingKind.DRIFT, Severity.WARNING, drift, region.name)
         draft.add(
             RepairJwks(
                 n=0,
                 region=region.name,
-                keys=situation.document_kids(region.name),
+                keys=_whole(situation, draft, region.name),
                 expected_etag=draft.jwks_etag(region.name),
                 reason=drift,
                 reason_code=_code(situation, region.name),
                 not_before=situation.now,
             )
         )
+
+
+def _in_own_form(situation: Situation, draft: Draft, region: str) -> WriteJwks:
+    """A document that was taken over says the same in somebody else's form: nobody did anything wrong."""
+    return WriteJwks(
+        n=0,
+        region=region,
+        keys=situation.document_kids(region),
+        expected_etag=draft.jwks_etag(region),
+        reason="taken over: the same keys in rotator's own form",
+        reason_code=Reason.KEY_TAKEN_OVER,
+        not_before=situation.now,
+    )
+
+
+def _whole(situation: Situation, draft: Draft, region: str) -> tuple[str, ...]:
+    """What a region's document should list; a revoked key stays until the step that takes it out."""
+    kept, wanted = kept_there(situation, draft, region), situation.document_kids(region)
+    own = in_order((*situation.state.in_documents(), *kept))
+    listed = [key.kid for key in own]
+    return (*listed, *(kid for kid in wanted if kid not in listed))
 
 
 def drift_of(situation: Situation, region: str, read: JwksRead | Absent) -> str | None:
@@ -90,25 +119,33 @@ def drift_of(situation: Situation, region: str, read: JwksRead | Absent) -> str 
 
 
 def _difference(situation: Situation, region: str, document: Jwks, body: bytes) -> str | None:
-    published = [key for key in situation.state.in_documents() if phase(key) is not Phase.STAGED]
+    published = [k for k in situation.state.in_documents() if _was_written(situation, region, k)]
     lacking = [key.kid[:8] for key in published if not document.holds(key.jwk)]
     if lacking:
         return f"it lacks {', '.join(lacking)}: someone else wrote there"
     if document.flaws:
         return document.flaws[0]
-    gone = {key.kid for key in situation.state.keys if phase(key) in (Phase.REMOVED, Phase.REVOKED)}
+    gone = {key.kid for key in situation.state.keys if phase(key) is Phase.REMOVED}
     back = [kid[:8] for kid in document.kids() if kid in gone]
     if back:
         return f"it serves {', '.join(back)} again, which was removed"
     dropped = _dropped(situation, region)
     if dropped:
         return f"it lacks {', '.join(map(short, dropped))}, which was adopted: someone else wrote there"
-    leaving = being_removed(situation.state)
+    revoked = (key for key in situation.state.keys if phase(key) is Phase.REVOKED)
+    leaving = (*being_removed(situation.state), *revoked)
     held = [k for k in (*situation.state.in_documents(), *leaving) if document.holds(k.jwk)]
     guests = [entry for entry in situation.guests(region) if document.entry(entry.kid)]
     if body != render([*(own_entry(key.jwk) for key in in_order(held)), *guests]):
-        return "it is written differently: order, labels or white space"
+        return _FORM
     return None
+
+
+def _was_written(situation: Situation, region: str, key: Key) -> bool:
+    """Whether a region served the key: every published one, but for a successor that did not wait for all regions."""
+    written = key.kid in situation.state.record(region).jwks_kids
+    hurried = nobody_signs(situation.state) and key == situation.state.switching()
+    return phase(key) is not Phase.STAGED and (written or not hurried)
 
 
 def _dropped(situation: Situation, region: str) -> list[str]:

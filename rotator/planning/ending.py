@@ -6,7 +6,7 @@ from rotator.domain.inventory import Absent, Unavailable
 from rotator.domain.keys import Key, WrappedHandle
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Destroy, Disable, Gate, Reason, Wait
-from rotator.domain.timing import disable_delay
+from rotator.domain.timing import LATE_WRITE, disable_delay
 from rotator.planning.clocks import clock_wait
 from rotator.planning.draft import Draft
 from rotator.planning.removals import last_switch_away, removal_of, unread_signing
@@ -22,19 +22,18 @@ def disable(situation: Situation, draft: Draft) -> None:
         over = key.moments.disabled_at or key.moments.destroyed_at
         if window is None or over or phase(key) not in _GONE_FROM_SIGNING or not key.ever_signed:
             continue
+        words = "nobody signs with it and the time to roll back to it is over"
         wait = _not_disabled_yet(situation, key, window)
-        if wait:
-            draft.wait(wait)
-            continue
-        draft.add(
-            Disable(
-                n=0,
-                kid=key.kid,
-                reason="nobody signs with it and the time to roll back to it is over",
-                reason_code=Reason.ROLLBACK_OVER,
-                not_before=situation.now,
-            )
-        )
+        disable_or_wait(draft, key, wait, Reason.ROLLBACK_OVER, words)
+
+
+def disable_or_wait(draft: Draft, key: Key, wait: Wait | None, code: Reason, words: str) -> None:
+    """Disable a key's private half for that reason, unless something keeps it for now."""
+    if wait:
+        draft.wait(wait)
+        return
+    now = draft.situation.now
+    draft.add(Disable(n=0, kid=key.kid, reason=words, reason_code=code, not_before=now))
 
 
 def _not_disabled_yet(situation: Situation, key: Key, window: timedelta) -> Wait | None:
@@ -60,9 +59,10 @@ def _not_disabled_yet(situation: Situation, key: Key, window: timedelta) -> Wait
 def destroy(situation: Situation, draft: Draft) -> None:
     """Destroy the private halves of keys that are served nowhere any more."""
     for key in situation.state.keys:
-        if phase(key) is not Phase.REMOVED or key.moments.destroyed_at:
+        if key.moments.removed_at is None or key.moments.destroyed_at:
             continue
-        wait = _not_destroyed_yet(situation, key)
+        revoked = phase(key) is Phase.REVOKED
+        wait = _not_destroyed_yet(situation, key) if not revoked else _stays_revoked(situation, key)
         if wait:
             draft.wait(wait)
             continue
@@ -70,8 +70,10 @@ def destroy(situation: Situation, draft: Draft) -> None:
             Destroy(
                 n=0,
                 kid=key.kid,
-                reason="no region serves it and no token of it lives",
-                reason_code=Reason.REMOVED_EVERYWHERE,
+                reason="it was revoked, and no region serves it or signs with it"
+                if revoked
+                else "no region serves it and no token of it lives",
+                reason_code=Reason.KEY_REVOKED if revoked else Reason.REMOVED_EVERYWHERE,
                 not_before=situation.now,
             )
         )
@@ -83,6 +85,34 @@ def _not_destroyed_yet(situation: Situation, key: Key) -> Wait | None:
     if key.ever_signed and (opens is None or opens > situation.now):
         words = "a token of it may still live, as far as anybody has seen"
         return Wait("destroy", Gate.TIME, Reason.TOKENS_ALIVE, words, kid=key.kid, until=opens)
+    return _kept_somewhere(situation, key)
+
+
+def _stays_revoked(situation: Situation, key: Key) -> Wait | None:
+    """Why a revoked key's private half stays for now; its tokens are to die, but nobody may be told to sign with it.
+
+    A write that was under way when it was withdrawn may still land (design I6).
+    """
+    opens = (key.moments.removed_at or situation.now) + LATE_WRITE
+    if opens > situation.now:
+        words = "a write that was under way may still point at it"
+        return Wait("destroy", Gate.TIME, Reason.KEY_REVOKED, words, kid=key.kid, until=opens)
+    if unread := unread_signing(situation):
+        words = f"{unread}'s signers could not be looked at, so they may still use the key"
+        code, gate = Reason.REGION_UNREACHABLE, Gate.EVIDENCE
+        return Wait("destroy", gate, code, words, kid=key.kid, region=unread, blocked=True)
+    for region, view in situation.views.items():
+        document = view.jwks_document()
+        served = document is not None and key.kid in document.kids()
+        if served or key.kid in view.named_kids(situation.state):
+            words = f"{region} showed it when it was read; it goes once that is mended"
+            code, gate = Reason.KEY_REVOKED, Gate.EVIDENCE
+            return Wait("destroy", gate, code, words, kid=key.kid, region=region)
+    return _kept_somewhere(situation, key)
+
+
+def _kept_somewhere(situation: Situation, key: Key) -> Wait | None:
+    """The part that every destruction shares: old versions, documents that nobody read, clocks, a hold."""
     region = _keeps_old_version(situation, key)
     if region:
         words = (
@@ -121,8 +151,9 @@ def _keeps_old_version(situation: Situation, key: Key) -> str | None:
     A version is clean when it was surely written after the last that could name the key. Every removal rewrites all
     signing targets, so there is one to come.
     """
-    signed, begun = last_switch_away(situation, key), key.moments.removal_started_at
-    named_until = signed if key.ever_signed else begun
+    signed, moments = last_switch_away(situation, key), key.moments
+    begun = moments.removal_started_at or moments.revoked_at
+    named_until = (signed or moments.revoked_at) if key.ever_signed else begun
     if not isinstance(key.handle, WrappedHandle) or named_until is None:
         return None
     for region in situation.setup.regions:

@@ -4,7 +4,6 @@ Judged on configured numbers only; a measured excess closes a gate later and nev
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from rotator.domain.keys import KMS_SIGNER_STOP
@@ -19,7 +18,9 @@ from rotator.domain.timing import (
     staleness,
     unbounded_verifiers,
 )
+from rotator.planning.inequalities import Advice, Inequality, Infeasible
 from rotator.planning.unreadable import harm, unreadable
+from rotator.planning.windows import closures, window_advice
 
 LEEWAY_MAX = timedelta(seconds=120)
 """Above it expired tokens live on for too long (design §4, ℓ)."""
@@ -41,39 +42,6 @@ _HISTORY_MEMBERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Inequality:
-    """One rule of the design applied to one policy: `text` has the inequality with its numbers.
-
-    `members` are the policy members it is made of, the likeliest to change first; `region` is set where that
-    region's Cache-Control is part of it.
-    """
-
-    rule: str
-    members: tuple[str, ...]
-    text: str
-    holds: bool
-    region: str | None = None
-
-    def __str__(self) -> str:
-        """The inequality and the rule it comes from."""
-        return f"{self.text} (design {self.rule})"
-
-
-Infeasible = Inequality
-"""An inequality that does not hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """Something allowed that an operator should know; `members` and `region` say where it comes from."""
-
-    severity: Severity
-    members: tuple[str, ...]
-    text: str
-    region: str | None = None
-
-
 def problems(setup: IssuerSetup) -> tuple[Infeasible, ...]:
     """The inequalities that the policy breaks; none means feasible."""
     return tuple(inequality for inequality in inequalities(setup) if not inequality.holds)
@@ -86,6 +54,7 @@ def inequalities(setup: IssuerSetup) -> tuple[Inequality, ...]:
     rules.extend(_bakes(setup))
     if policy.rotate_every > timedelta():
         rules.extend(_history(policy, least_signer_stop(setup)))
+    rules.extend(closures(setup))
     return tuple(rules)
 
 
@@ -97,6 +66,7 @@ def warnings(setup: IssuerSetup) -> tuple[Advice, ...]:
         *_region_advice(setup),
         *_kms_advice(setup),
         *_wave_advice(setup),
+        *window_advice(setup),
     )
 
 

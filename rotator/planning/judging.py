@@ -71,7 +71,13 @@ def judge_origin(
         verdict = Verdict.FAIL if expected.keys else Verdict.UNKNOWN
         words = "the document does not exist" if expected.keys else "nothing was published yet"
         return _check(CheckKind.ORIGIN, location, verdict, words, expected)
-    check = _judge(CheckKind.ORIGIN, location, document, expected, {})
+    # No cache stands before an origin: what was revoked is there because nobody has taken it out yet.
+    now = replace(
+        expected,
+        dead=expected.dead | expected.revoked,
+        tolerated=expected.tolerated - expected.revoked,
+    )
+    check = _judge(CheckKind.ORIGIN, location, document, now, {})
     said = [check.detail] if check.detail else []
     return replace(
         check,
@@ -185,11 +191,13 @@ def _complaints(
     # What stands there twice or with private members is among the flaws.
     other = [k for k in failed if served.count(k) == 1 and k not in document.leaked]
     unadopted = [key.kid for key in expected.foreign if key.kid not in served]
+    gone = expected.dead.intersection(served)
     found = (
         ("lacks {}", [k for k in failed if k not in served]),
         ("serves other material as {}", other),
         ("lacks {}, which {was} adopted", unadopted),
-        ("still serves {}, which {was} withdrawn", sorted(expected.dead.intersection(served))),
+        ("still serves {}, which {was} revoked", sorted(gone & expected.revoked)),
+        ("still serves {}, which {was} withdrawn", sorted(gone - expected.revoked)),
         ("serves {}, {keys} that rotator does not own", foreign),
     )
     words = [_said(template, kids) for template, kids in found if kids]

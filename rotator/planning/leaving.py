@@ -5,6 +5,7 @@ from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import Gate, Reason, Remove, RepairJwks, Wait
 from rotator.planning.clocks import clock_wait
 from rotator.planning.draft import Draft
+from rotator.planning.emergency import nobody_signs
 from rotator.planning.leads import is_warm
 from rotator.planning.removals import removal_of, unread_signing
 from rotator.planning.situation import Situation, being_removed
@@ -13,7 +14,9 @@ from rotator.planning.situation import Situation, being_removed
 def remove(situation: Situation, draft: Draft) -> None:
     """Begin the removal of keys that may go, and go on with removals that were begun."""
     begun = _go_on_with(situation, draft)
-    due = [key for key in situation.state.in_documents() if _may_leave(situation, draft, key)]
+    stays = nobody_signs(situation.state)  # in an emergency any key may be needed
+    own = () if stays else situation.state.in_documents()
+    due = [key for key in own if _may_leave(situation, draft, key)]
     generation = draft.next_generation() if due else draft.signing_generation
     draft.signing_generation = generation
     for key in (*begun, *due):

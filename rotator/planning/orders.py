@@ -27,12 +27,18 @@ def orders(
         standby=_signer(standby, aws_region)
         if standby and reaches(standby.handle, aws_region)
         else None,
-        revoked=tuple(sorted(key.kid for key in state.keys if phase(key) is Phase.REVOKED)),
+        revoked=tuple(sorted(_revoked(state))),
         written_at=written_at,
         max_token_lifetime=policy.token_lifetime,
         refresh_after=policy.signer_refresh,
         stop_after=policy.signer_stop,
     )
+
+
+def _revoked(state: IssuerState) -> set[str]:
+    """Also keys that nobody has any more: what the regions told of a state that was lost."""
+    keys = {key.kid for key in state.keys if phase(key) is Phase.REVOKED}
+    return keys | {one.kid for one in state.revocations}
 
 
 def _signer(key: Key, aws_region: str | None) -> Signer:

@@ -4,6 +4,7 @@ A pure function of (inventory, now). Delaying what it plans is always safe (desi
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from rotator.domain.inventory import Inventory
@@ -15,22 +16,32 @@ from rotator.planning.clocks import own_clock_wrong, report_clocks
 from rotator.planning.compatibility import report_migration
 from rotator.planning.draft import Draft
 from rotator.planning.drift import repair, report_caching, report_hold
+from rotator.planning.emergency import nobody_signs, pending
 from rotator.planning.ending import destroy, disable
 from rotator.planning.foreign import report_foreign, withdraw
 from rotator.planning.lateness import report_overdue
 from rotator.planning.leaving import remove
+from rotator.planning.requests import report_request
+from rotator.planning.revoking import disable_revoked, purge, withdraw_revoked
 from rotator.planning.settle import settled
 from rotator.planning.signing import follow
 from rotator.planning.situation import Situation
 
 Rule = Callable[[Situation, Draft], None]
 
-RULES: tuple[Rule, ...] = (
+REPORTS: tuple[Rule, ...] = (
     report_hold,
+    report_request,
     report_foreign,
     report_caching,
     report_clocks,
     report_migration,
+)
+ENDING: tuple[Rule, ...] = (disable, destroy, report_overdue)
+REVOKED: tuple[Rule, ...] = (purge, disable_revoked)
+
+RULES: tuple[Rule, ...] = (
+    *REPORTS,
     repair,
     withdraw,
     remove,
@@ -38,20 +49,43 @@ RULES: tuple[Rule, ...] = (
     replicate,
     publish,
     follow,
-    disable,
-    destroy,
-    report_overdue,
+    *REVOKED,
+    *ENDING,
 )
 """In this order: what to know, what is broken, dead, missing, not ready, new, who signs, what is left over, what is late."""
+
+EMERGENCY: tuple[Rule, ...] = (
+    *REPORTS,
+    follow,
+    withdraw_revoked,
+    *REVOKED,
+    repair,
+    withdraw,
+    remove,
+    generate,
+    replicate,
+    publish,
+    *ENDING,
+)
+"""While a revoked key signs or is served: away from it and out with it before anything else (design I6)."""
+
+URGENT: tuple[Rule, ...] = (follow, withdraw_revoked, *REVOKED, generate, replicate, publish)
+"""What a revocation needs, and nothing else: where the clock cannot be believed."""
 
 
 def plan_issuer(inventory: Inventory, now: datetime) -> IssuerPlan:
     """The plan of one issuer at `now`."""
     situation = Situation(settled(inventory, now), now)
     draft = Draft(situation)
-    if not _distrusts(situation, draft):
-        for rule in RULES:
-            rule(situation, draft)
+    urgent = nobody_signs(situation.state) or bool(pending(situation))
+    distrusted = _distrusts_clock(situation, draft)
+    rules: tuple[Rule, ...] = EMERGENCY if urgent else RULES
+    if distrusted and urgent and not is_behind(inventory):
+        situation, rules = replace(situation, distrusted=True), URGENT
+    elif distrusted or _state_behind(situation, draft):
+        rules = ()
+    for rule in rules:
+        rule(situation, draft)
     return IssuerPlan(
         issuer=inventory.setup.name,
         lineage=inventory.state.lineage,
@@ -62,13 +96,9 @@ def plan_issuer(inventory: Inventory, now: datetime) -> IssuerPlan:
     )
 
 
-def _distrusts(situation: Situation, draft: Draft) -> bool:
-    """Whether the state or the clock cannot be believed; nothing is planned then (design I8, T11)."""
-    return (
-        _clock_behind(situation, draft)
-        or _clock_wrong(situation, draft)
-        or _state_behind(situation, draft)
-    )
+def _distrusts_clock(situation: Situation, draft: Draft) -> bool:
+    """Whether the clock cannot be believed; then nothing is planned but what a revocation needs (design T11)."""
+    return _clock_behind(situation, draft) or _clock_wrong(situation, draft)
 
 
 def _clock_wrong(situation: Situation, draft: Draft) -> bool:

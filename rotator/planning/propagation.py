@@ -95,5 +95,5 @@ def nothing_is_cached(inventory: Inventory) -> bool:
             e.kid not in own for e in (document.keys if document else ())
         ):
             return False
-    decided = bool(inventory.state.foreign)
+    decided = bool(inventory.state.foreign) or inventory.state.compromised()
     return not decided and not any(key.moments.activated_at for key in inventory.state.keys)

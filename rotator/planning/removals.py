@@ -32,19 +32,39 @@ def last_switch_away(situation: Situation, key: Key) -> datetime | None:
     """When the last region was seen with another key (T3, before D_sign); None while some region was not."""
     if _not_seen_away(situation, key):
         return None
-    seen = (situation.sighting(region, key).away_since for region in _regions_of(situation, key))
+    seen = (_away_since(situation, region, key) for region in _regions_of(situation, key))
     moments = [moment for moment in (key.moments.retired_at, *seen) if moment]
     return max(moments, default=None)
 
 
 def _not_seen_away(situation: Situation, key: Key) -> str | None:
     regions = _regions_of(situation, key)
-    return next((r for r in regions if situation.sighting(r, key).away_since is None), None)
+    return next((r for r in regions if _away_since(situation, r, key) is None), None)
+
+
+def _away_since(situation: Situation, region: str, key: Key) -> datetime | None:
+    """When a region was first seen without the key; else, of one that was let go, when its signers stopped (design T3)."""
+    seen = situation.sighting(region, key).away_since
+    return seen or (_stopped(situation, region) if situation.setup.region(region) is None else None)
+
+
+def _stopped(situation: Situation, region: str) -> datetime | None:
+    return situation.state.record(region).signers_stopped_at
 
 
 def _regions_of(situation: Situation, key: Key) -> list[str]:
     """The regions whose signers may have used the key."""
-    return [r for r in signing_regions(situation) if _may_have_signed(situation, r, key)]
+    known = (*signing_regions(situation), *_forgotten(situation))
+    return [r for r in known if _may_have_signed(situation, r, key)]
+
+
+def _forgotten(situation: Situation) -> list[str]:
+    """The regions that were let go: they write and read nothing any more, but what they signed counts (design T3)."""
+    return [
+        name
+        for name, record in situation.state.regions.items()
+        if record.signers_stopped_at and situation.setup.region(name) is None
+    ]
 
 
 def unread_signing(situation: Situation) -> str | None:

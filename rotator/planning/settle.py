@@ -24,22 +24,40 @@ def settle(inventory: Inventory, now: datetime) -> IssuerState:
     """
     state = inventory.state
     views = {region.name: inventory.views[region.name] for region in inventory.setup.regions}
+    others = _revoked_by_others(state, views)
+    for key in (key for key in state.keys if key.kid in others):
+        state = state.with_key(advance(key, Event.REVOKE, now))
     for key in state.keys:
         if phase(key) is Phase.STAGED and _published(key, inventory):
             state = state.with_key(advance(key, Event.PUBLISH, now))
         if (
-            key.moments.removal_started_at
-            and phase(key) is not Phase.REMOVED
+            (key.moments.removal_started_at or key.moments.revoked_at)
+            and key.moments.removed_at is None
             and _served_nowhere(key, views)
         ):
             state = state.with_key(advance(key, Event.REMOVE, now))
     state = _settle_documents(state, views, now)
-    return _settle_switch(_settle_aliases(state, views), views, now)
+    state = _settle_switch(_settle_aliases(state, views), views, now)
+    return _settle_returned(_settle_rollback(state, views), views)
 
 
 def settled(inventory: Inventory, now: datetime) -> Inventory:
     """The inventory with its state settled."""
     return replace(inventory, state=settle(inventory, now))
+
+
+def _revoked_by_others(state: IssuerState, views: Mapping[str, RegionView]) -> set[str]:
+    """The kids that signing targets list as revoked, in what another rotator wrote after this state's last write there.
+
+    So a key does not come back through an older state that knows nothing of it (design I8).
+    """
+    listed: set[str] = set()
+    for name, view in views.items():
+        document = view.signing_document()
+        if document and document.generation > state.record(name).signing_generation:
+            listed.update(document.revoked if document.issuer == state.issuer else ())
+    known = (state.key(kid) for kid in listed)
+    return {k.kid for k in known if k and phase(k) not in (Phase.REMOVED, Phase.REVOKED)}
 
 
 def _settle_switch(
@@ -53,6 +71,26 @@ def _settle_switch(
     if before is not None:
         state = state.with_key(advance(before, Event.RETIRE, now))
     return state.with_key(advance(key, Event.ACTIVATE, now))
+
+
+def _settle_rollback(state: IssuerState, views: Mapping[str, RegionView]) -> IssuerState:
+    """A rollback is over when every region signs with the older key, or that was revoked or switched away from."""
+    request = state.request
+    back = state.key(request.kid) if request and request.kid else None
+    if back is None:
+        return state
+    stands = phase(back) in (Phase.PUBLISHED, Phase.ACTIVE)
+    home = back == state.active() and all(view.signs_only_with(back) for view in views.values())
+    return replace(state, request=None) if home or not stands else state
+
+
+def _settle_returned(state: IssuerState, views: Mapping[str, RegionView]) -> IssuerState:
+    """A region that was let go and is back signs again; one that came back empty joins like a new one (design §3)."""
+    for name, view in views.items():
+        if state.record(name).signers_stopped_at and not isinstance(view.signing, Absent):
+            record = replace(state.record(name), signers_stopped_at=None)
+            state = state.with_record(name, record)
+    return state
 
 
 def _settle_documents(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rotator.domain.inventory import Absent, RegionView, Unavailable
+from rotator.domain.jwks import short
 from rotator.domain.keys import Key, reaches
 from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.plan import (
@@ -20,8 +21,11 @@ from rotator.domain.plan import (
 from rotator.domain.policy import RegionSetup
 from rotator.planning.aliases import is_of_another, point_alias
 from rotator.planning.draft import Draft
+from rotator.planning.emergency import nobody_signs
 from rotator.planning.leads import lead_at
 from rotator.planning.orders import orders
+from rotator.planning.requests import asked_by, is_way_back, rolling_back
+from rotator.planning.revoking import may_follow
 from rotator.planning.situation import Situation, never_signed
 from rotator.planning.switching import switch_target
 from rotator.planning.waves import open_regions
@@ -37,7 +41,9 @@ def follow(situation: Situation, draft: Draft) -> None:
     if key is None:
         _keep(situation, draft, reachable, [k for k in (begun, before) if k])
         return
-    turned = open_regions(situation, draft, key, before) if target and before else None
+    reachable = [r for r in reachable if may_follow(situation, draft, r.name, key)]
+    in_waves = target and before and not rolling_back(state)  # the way back has nothing to try out
+    turned = open_regions(situation, draft, key, before) if in_waves and before else None
     follows = [r for r in reachable if turned is None or r.name in turned]
     _write_all(situation, draft, follows, key, target)
     if before and len(follows) < len(reachable):
@@ -63,8 +69,10 @@ def _write_all(
         generation = draft.next_generation()
         need = list(regions)
     need = [region for region in need if _may_write(situation, draft, region.name, key, target)]
-    for region in need:
-        draft.add(_step(situation, draft, region.name, key, standby, target, generation))
+    steps = [_step(situation, draft, r.name, key, standby, target, generation) for r in need]
+    # All of a kind together, so that they make one stage: a region that fails holds no other up.
+    for step in sorted(steps, key=lambda step: isinstance(step, WriteSigning)):
+        draft.add(step)
     written = {region.name for region in need}
     for region in regions:
         named = situation.views[region.name].signing_kid() == key.kid or region.name in written
@@ -84,7 +92,7 @@ def _keep(
         said = situation.views[region.name].signing_kid()
         left = situation.state.record(region.name).signing_kid
         key = next((k for k in may if k.kid == said), None)
-        if key is None and left:
+        if key is None and left and may and not _joins(situation, region.name):
             key = next((k for k in may if k.kid == left), may[-1])
             generation = draft.next_generation()
             draft.add(_step(situation, draft, region.name, key, None, None, generation))
@@ -196,8 +204,17 @@ def _may_write(
 
 
 def _joins(situation: Situation, region: str) -> bool:
+    """Whether a region has no signing target and never had one, or was let go with it (`region forget`)."""
+    record = situation.state.record(region)
+    signs = record.signing_kid is not None and record.signers_stopped_at is None
+    return isinstance(situation.views[region].signing, Absent) and not signs
+
+
+def _taken_over(situation: Situation, region: str, key: Key) -> bool:
+    """Whether signers there use the key already, and rotator never wrote them anything (`import`)."""
     absent = isinstance(situation.views[region].signing, Absent)
-    return absent and not situation.state.record(region).signing_kid
+    record = situation.state.record(region)
+    return absent and record.untouched and record.signing_kid == key.kid
 
 
 def _step(
@@ -211,11 +228,18 @@ def _step(
 ) -> SigningStep:
     said = situation.views[region].signing_kid()
     kind: type[SigningStep] = WriteSigning
+    leaves = situation.state.key(said) if said else None
     code, words = Reason.SIGNING_OUTDATED, "what signers are told has changed"
     if said != key.kid and target:
-        kind, code, words = Switch, Reason.ROTATION_DUE, _switch_words(situation, key)
+        kind, (code, words) = Switch, _why_switch(situation, key)
+    elif leaves and leaves.moments.revoked_at:
+        kind, code, words = RepairSigning, Reason.KEY_REVOKED, _revoked_words(leaves)
     elif _joins(situation, region):
         code, words = Reason.REGION_JOINED, "the region joins"
+    elif _taken_over(situation, region, key):
+        code, words = Reason.KEY_TAKEN_OVER, "its signers are told to go on with what they use"
+    elif leaves and said != key.kid and is_way_back(situation.state, key.kid):
+        kind, (code, words) = RepairSigning, _why_switch(situation, key)
     elif said != key.kid:
         words = (
             f"it tells signers to use {said[:8]}"
@@ -232,20 +256,31 @@ def _step(
         expected_etag=draft.signing_etag(region),
         generation=generation,
         reason=words,
-        reason_code=Reason.SWITCH_UNFINISHED
-        if kind is Switch and situation.state.switching()
-        else code,
+        reason_code=code,
         not_before=situation.now,
     )
 
 
-def _switch_words(situation: Situation, key: Key) -> str:
-    if situation.state.switching():
-        return "a switch was begun and is finished now"
-    if situation.state.active() is None:
-        return "no key signs yet, and every region serves this one"
+def _why_switch(situation: Situation, key: Key) -> tuple[Reason, str]:
+    state, request = situation.state, situation.state.request
+    gone = next((k for k in state.keys if k.moments.revoked_at and k.ever_signed), None)
+    if gone and nobody_signs(state):
+        return Reason.KEY_REVOKED, _revoked_words(gone)
+    if request and is_way_back(state, key.kid):
+        return Reason.ROLLED_BACK, f"the way back, {asked_by(request)}"
+    if state.switching():
+        return Reason.SWITCH_UNFINISHED, "a switch was begun and is finished now"
+    if state.active() is None:
+        return Reason.ROTATION_DUE, "no key signs yet, and every region serves this one"
+    if request and not rolling_back(state):
+        return Reason.ROTATION_ASKED, f"ahead of its turn, {asked_by(request)}"
     since = key.moments.published_at
-    return f"its turn: published {since:%d %b %Y}, seen in every region" if since else "its turn"
+    words = f"its turn: published {since:%d %b %Y}, seen in every region" if since else "its turn"
+    return Reason.ROTATION_DUE, words
+
+
+def _revoked_words(key: Key) -> str:
+    return f"{short(key.kid)}, which signed, is revoked"
 
 
 def _retire(situation: Situation, key: Key) -> Retire:

@@ -10,17 +10,21 @@ from rotator.domain.jwks import ServedKey
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase, phase, wanted
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy
-from rotator.domain.state import ForeignKey, IssuerState
+from rotator.domain.state import Asked, ForeignKey, IssuerState
 from rotator.domain.times import say
 from rotator.planning.decisions import decision_on, guests, others, without
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """An inventory whose state is settled, and the moment it is judged at."""
+    """An inventory whose state is settled, and the moment it is judged at.
+
+    `distrusted`: the clock cannot be believed, so nothing may happen but what a revocation needs (design T11).
+    """
 
     inventory: Inventory
     now: datetime
+    distrusted: bool = False
 
     @property
     def setup(self) -> IssuerSetup:
@@ -56,9 +60,11 @@ class Situation:
     def first_key(self) -> bool:
         """Whether no key was ever active, and every region answered with no key but ours: no answer is not "none".
 
-        A key that somebody decided about was served, so caches may hold documents without ours.
+        A key that somebody decided about was served, so caches may hold documents without ours; so was one that was
+        revoked while it signed.
         """
-        return not (self.state.was_ever_active() or self.state.foreign) and not any(
+        known = self.state.was_ever_active() or self.state.compromised() or self.state.foreign
+        return not known and not any(
             self.views[region.name].jwks_unknown() or self.foreign(region.name)
             for region in self.setup.regions
         )
@@ -131,16 +137,27 @@ class Situation:
         return f"held by {hold.owner}: {hold.reason}" if hold else "not held"
 
     def left_regions(self) -> tuple[str, ...]:
-        """Regions that rotator once gave a signing target and that the configuration no longer names."""
+        """Regions that rotator once gave a signing target and that the configuration no longer names; none that was forgotten."""
         records = self.state.regions.items()
         return tuple(
             name
             for name, r in records
-            if r.signing_kid is not None and self.setup.region(name) is None
+            if r.signing_kid is not None
+            and r.signers_stopped_at is None
+            and self.setup.region(name) is None
         )
 
 
 def turn_of(situation: Situation) -> tuple[datetime, str]:
+    """When the switch is due by the policy alone or because somebody asked for it, and why then."""
+    turn, why = scheduled_turn(situation)
+    request = situation.state.request
+    if request and request.asked is Asked.ROTATE and request.at < turn:
+        return request.at, f"asked for by {request.owner}: {request.reason}"
+    return turn, why
+
+
+def scheduled_turn(situation: Situation) -> tuple[datetime, str]:
     """When the switch is due by the policy alone, and why then."""
     active = situation.state.active()
     if situation.state.switching():
@@ -175,5 +192,7 @@ def never_signed(state: IssuerState) -> tuple[Key, ...]:
 def being_removed(state: IssuerState) -> tuple[Key, ...]:
     """The keys whose removal was begun and is not finished."""
     return in_order(
-        k for k in state.keys if k.moments.removal_started_at and phase(k) is not Phase.REMOVED
+        k
+        for k in state.keys
+        if k.moments.removal_started_at and phase(k) not in (Phase.REMOVED, Phase.REVOKED)
     )

@@ -13,6 +13,7 @@ from rotator.domain.plan import Gate, Reason, Wait
 from rotator.domain.times import say
 from rotator.planning.clocks import clock_trouble
 from rotator.planning.draft import Draft
+from rotator.planning.emergency import nobody_signs, signs_with_revoked
 from rotator.planning.feasibility import problems
 from rotator.planning.leads import (
     Lead,
@@ -23,7 +24,10 @@ from rotator.planning.leads import (
     seen_instead,
     unfit_document,
 )
+from rotator.planning.requests import rolling_back, still_waits
+from rotator.planning.revoking import successor
 from rotator.planning.situation import Situation, turn_of
+from rotator.planning.windows import begins, window_opens
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,11 @@ def candidate(situation: Situation) -> Key | None:
 
 
 def switch_target(situation: Situation, draft: Draft) -> Key | None:
-    """The key to switch to now, None when some gate is closed; says which one."""
+    """The key to switch to now, None when some gate is closed; says which one. From a revoked key no gate holds back."""
+    if nobody_signs(situation.state):
+        return successor(situation, draft)
+    if situation.distrusted or signs_with_revoked(situation):
+        return None
     key = candidate(situation)
     closed = _first_closed(situation, draft, key)
     if closed is None:
@@ -60,7 +68,7 @@ def switch_target(situation: Situation, draft: Draft) -> Key | None:
             "switch",
             closed.gate,
             closed.code,
-            closed.words,
+            still_waits(situation, key, closed.words),
             kid=key.kid if key else None,
             region=closed.region,
             until=closed.until,
@@ -82,7 +90,8 @@ def _first_closed(situation: Situation, draft: Draft, key: Key | None) -> _Close
 
 
 def _policy(situation: Situation) -> _Closed | None:
-    found = problems(situation.setup)
+    """A rollback goes on under a policy that has become infeasible."""
+    found = () if rolling_back(situation.state) else problems(situation.setup)
     return (
         _Closed(Gate.POLICY, Reason.POLICY_INFEASIBLE, str(found[0]), blocked=True)
         if found
@@ -93,7 +102,10 @@ def _policy(situation: Situation) -> _Closed | None:
 def _safety(situation: Situation) -> _Closed | None:
     left, due = situation.left_regions(), turn_of(situation)[0] <= situation.now
     if left:
-        words = f"{left[0]} left the configuration while it signs; put it back until its signers have stopped"
+        words = (
+            f"{left[0]} left the configuration while it signs; put it back, or stop its signers:"
+            f" rotator region forget {left[0]} --signers-stopped-at TIME --reason …"
+        )
         return _Closed(Gate.SAFETY, Reason.REGION_LEFT, words, left[0], blocked=True)
     unfit = unfit_document(situation)
     return _Closed(Gate.SAFETY, unfit.code, unfit.words, unfit.gate, blocked=due) if unfit else None
@@ -110,7 +122,7 @@ def _time(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None
     )
     opens = late.opens if late and all(lead.opens for lead in ahead) else None
     if turn > situation.now:
-        until = max(turn, opens) if opens else turn
+        until = begins(situation.setup, max(turn, opens) if opens else turn)
         every = situation.policy.rotate_every.total_seconds()
         return _Closed(
             Gate.TIME, Reason.NOT_ITS_TURN, why, until=until, numbers={"rotate_every_s": every}
@@ -127,7 +139,16 @@ def _time(situation: Situation, draft: Draft, key: Key | None) -> _Closed | None
         words = f"{say(late.delay.total)} after {late.gate} served it: {late.delay.explain()}"
         numbers = dict(late.delay.numbers())
         return _Closed(Gate.TIME, Reason.LEAD_RUNNING, words, late.gate, opens, numbers=numbers)
-    return None
+    return _window(situation)
+
+
+def _window(situation: Situation) -> _Closed | None:
+    """T12: whether a switch may begin now; one that was begun, or the first of all, needs no window."""
+    state, opens = situation.state, window_opens(situation.setup, situation.now)
+    if opens is None or state.switching() or state.active() is None:
+        return None
+    words = "outside the windows in which a switch may begin (schedule)"
+    return _Closed(Gate.TIME, Reason.WINDOW_CLOSED, words, until=opens)
 
 
 def _no_candidate(situation: Situation, draft: Draft, turn: datetime, why: str) -> _Closed:

@@ -139,6 +139,7 @@ def summed_up(
         clock_error=clock.error if clock else None,
         looked=len(judged),
         covers=covers,
+        held=tuple(dict.fromkeys(kid for some_kids in kids for kid in some_kids)),
     )
 
 

@@ -18,6 +18,7 @@ from rotator.domain.plan import (
     Generate,
     IssuerPlan,
     PointAlias,
+    Purge,
     Remove,
     RemoveForeign,
     RepairJwks,
@@ -32,6 +33,19 @@ from rotator.domain.plan import (
 from rotator.domain.timing import LATE_WRITE
 from rotator.planning.safety.evidence import bad_clock, bad_switch
 from rotator.planning.safety.foreign import bad_withdrawal, bad_write, kept
+from rotator.planning.safety.revoked import (
+    allowed_under_hold,
+    bad_disabling,
+    bad_end,
+    bad_takeover,
+    brought_back,
+    emergency,
+    excused,
+    is_revoked,
+    needed,
+    uses,
+)
+from rotator.planning.safety.turns import bad_turn
 from rotator.planning.safety.world import (
     Atom,
     World,
@@ -87,9 +101,10 @@ def _verifiable(world: World) -> Iterable[Atom]:
         proven_dead = key.moments.removal_started_at is not None
         alive = signs or (not proven_dead and has_live_tokens(key, world))
         for region in world.served:
-            if not signs or omnipresent(key, region, world):
+            if not signs or omnipresent(key, region, world) or excused(key, region, world):
                 yield "I1", key.kid, region
-            if not alive or key.kid in (world.served[region] or ()):
+            wanted = (alive or key.moments.revoked_at) and needed(key, region, world)
+            if not wanted or key.kid in (world.served[region] or ()):
                 yield "I5", key.kid, region
 
 
@@ -121,38 +136,37 @@ def _forbidden(step: Step, world: World) -> Iterable[tuple[str, str]]:
 def _bad_time(step: Step, world: World) -> Iterable[tuple[str, str]]:
     hold = world.inventory.state.hold
     held = hold is not None and hold.holds_at(world.now)
-    if held and isinstance(step, Generate | Switch | Remove | Disable | Destroy):
+    stopped = isinstance(step, Generate | Switch | Remove | Disable | Destroy)
+    if held and stopped and not allowed_under_hold(step, world):
         yield "I5", f"a hold is in force, and {step.kind} is what it stops"
     if step.not_before > world.now:
         yield "T10", f"not before {step.not_before:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _bad_step(step: Step, world: World) -> Iterable[tuple[str, str]]:  # noqa: C901  (one case a kind of step)
+def _bad_step(step: Step, world: World) -> Iterable[tuple[str, str]]:
     match step:
-        case Switch():
-            yield from bad_clock(world)
-            yield from bad_switch(step, world)
-            yield from _bad_orders(step, world)
-        case WriteSigning() | RepairSigning():
-            yield from _bad_orders(step, world)
+        case Switch() | WriteSigning() | RepairSigning():
+            yield from _bad_signing(step, world)
         case PointAlias():
             yield from _bad_alias(step, world)
         case RemoveForeign():
             yield from bad_withdrawal(step, world.served, world.inventory, world.now)
         case Remove():
-            yield from bad_clock(world) if not _begun(step.kid, world) else ()
+            begun = _begun(step.kid, world) or is_revoked(step.kid, world)
+            yield from bad_clock(world) if not begun else ()
             yield from _bad_removal(step, world)
         case Disable():
-            yield from bad_clock(world)
-            yield from _bad_disabling(step, world)
+            revoked = is_revoked(step.kid, world)
+            yield from (bad_disabling if revoked else _bad_disabling)(step, world)
         case Destroy():
             yield from bad_clock(world)
             yield from _bad_end(step, world)
         case Retire() if _may_be_asked(step.kid, world):
             yield "I1", f"a region may still sign with {step.kid[:8]}"
         case WriteJwks() | RepairJwks():
+            yield from brought_back(step.keys, step.region, world)
             yield from bad_write(step, world.served, world.made, world.inventory, world.now)
-        case Generate() | Replicate() | Retire():
+        case Generate() | Replicate() | Retire() | Purge():
             pass
         case _:
             assert_never(step)
@@ -162,6 +176,19 @@ def _begun(kid: str, world: World) -> bool:
     """Whether the key's removal was begun, when the clocks agreed."""
     key = world.key(kid)
     return key is not None and key.moments.removal_started_at is not None
+
+
+def _bad_signing(
+    step: Switch | WriteSigning | RepairSigning, world: World
+) -> Iterable[tuple[str, str]]:
+    yield from _bad_orders(step, world)
+    if emergency(world):
+        yield from bad_takeover(step, world)
+        return
+    yield from bad_turn(step, world)
+    if isinstance(step, Switch):
+        yield from bad_clock(world)
+        yield from bad_switch(step, world)
 
 
 def _bad_orders(
@@ -195,10 +222,14 @@ def _bad_removal(step: Remove, world: World) -> Iterable[tuple[str, str]]:
     key = world.key(step.kid)
     if key is None:
         yield "I3", f"{step.kid[:8]} is not a key of this issuer"
+    elif key.moments.revoked_at:
+        if uses(key.kid, step.region, world):
+            yield "I2", f"{step.region} may still sign with {step.kid[:8]}"
     elif may_sign(key, world) or (
         key.moments.removal_started_at is None and has_live_tokens(key, world)
     ):
         yield "T4", f"tokens of {step.kid[:8]} may still be alive"
+    yield from brought_back(step.keys, step.region, world)
     missing = (world.served.get(step.region) or frozenset()) - set(step.keys) - {step.kid}
     if missing:
         yield (
@@ -209,6 +240,7 @@ def _bad_removal(step: Remove, world: World) -> Iterable[tuple[str, str]]:
 
 def _bad_disabling(step: Disable, world: World) -> Iterable[tuple[str, str]]:
     """T5: nobody signs with the key any more, and the time in which a rollback may need it is over."""
+    yield from bad_clock(world)
     key, window = world.key(step.kid), world.inventory.setup.rollback_window
     if key is None or window is None or may_sign(key, world):
         yield "T5", f"{step.kid[:8]} may still sign"
@@ -225,7 +257,9 @@ def _bad_disabling(step: Disable, world: World) -> Iterable[tuple[str, str]]:
 
 def _bad_end(step: Destroy, world: World) -> Iterable[tuple[str, str]]:
     key = world.key(step.kid)
-    if key is None or may_sign(key, world) or has_live_tokens(key, world):
+    if key and key.moments.revoked_at:
+        yield from bad_end(key, world)
+    elif key is None or may_sign(key, world) or has_live_tokens(key, world):
         yield "T5", f"tokens of {step.kid[:8]} may still be alive"
     if any(kids is None or step.kid in kids for kids in world.served.values()):
         yield "T5", f"a region may still serve {step.kid[:8]}"

@@ -94,8 +94,8 @@ def omnipresent(key: Key, region: str, world: World) -> bool:
 
 
 def has_live_tokens(key: Key, world: World) -> bool:
-    """T4, from the evidence: unknown counts as alive."""
-    if not key.ever_signed:
+    """T4, from the evidence: unknown counts as alive. A revoked key's tokens are to die."""
+    if not key.ever_signed or key.moments.revoked_at:
         return False
     policy, last = world.inventory.setup.policy, last_away(key, world)
     if last is None:
@@ -111,6 +111,14 @@ def last_away(key: Key, world: World) -> datetime | None:
     names = {r.name for r in world.inventory.setup.regions}
     names |= {name for name, record in state.regions.items() if record.signing_kid}
     names -= {name for name in names if joined_later(name, key, world.inventory)}
-    last = [world.inventory.evidence.sighting(name, key.kid).away_since for name in names]
+    last = [_away(name, key, world) for name in names]
     known = [moment for moment in (*last, key.moments.retired_at) if moment]
     return None if None in last or not known else max(known)
+
+
+def _away(region: str, key: Key, world: World) -> datetime | None:
+    """When a region was seen with another key; of one that left, else when its signers stopped by an operator's word."""
+    seen = world.inventory.evidence.sighting(region, key.kid).away_since
+    if seen is None and world.inventory.setup.region(region) is None:
+        return world.inventory.state.record(region).signers_stopped_at
+    return seen

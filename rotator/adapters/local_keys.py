@@ -16,13 +16,14 @@ from typing import Final, cast
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from rotator.domain.jwk import Algorithm, thumbprint
+from rotator.domain.jwk import Algorithm, PublicKey, thumbprint
 from rotator.domain.keys import KeyHandle, LocalHandle
 from rotator.errors import KeyLocked, KeyStoreError
 from rotator.jose import pkcs8
+from rotator.jose.private import opened
 from rotator.jose.public import CURVES, RSA_BITS, curve_of, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, Held, KeyName
+from rotator.ports import ExistingHalf, Generated, Held, KeyName, PlainHalf
 
 VARIABLE: Final = "ROTATOR_KEY_PASSPHRASE"
 FILE_VARIABLE: Final = "ROTATOR_KEY_PASSPHRASE_FILE"
@@ -52,11 +53,7 @@ class LocalKeyStore:
         """Make the pair, or return the one that has that name already."""
         path = self._path(name.issuer, name.generation)
         if not path.exists():
-            key = new_private_key(algorithm, rsa_bits)
-            _make_folders(path.parent, self._directory)
-            rounds = _GENERATED_ROUNDS if self._given is None else _CHOSEN_ROUNDS
-            salt, iv = os.urandom(pkcs8.SALT_BYTES), os.urandom(pkcs8.IV_BYTES)
-            _create(path, pkcs8.encrypt(key, self._passphrase(make=True), rounds, salt, iv))
+            self._keep(path, new_private_key(algorithm, rsa_bits))
         made = self._generated(path)
         if not fits(made.public, algorithm):
             raise KeyStoreError(
@@ -64,6 +61,29 @@ class LocalKeyStore:
                 detail=f"{path} was made before, for another algorithm",
             )
         return made
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        """Encrypt the private half into the file of that name, unless it holds it already."""
+        if not isinstance(half, PlainHalf):
+            raise KeyStoreError(
+                f"{half.arn} is a key in KMS, and this issuer's keys are files in {self._directory}",
+                hint="set the issuer's keys to kind kms, or import with --private-key",
+            )
+        path = self._path(name.issuer, name.generation)
+        try:
+            key = opened(half.pkcs8, public)
+        except ValueError as error:
+            raise KeyStoreError("the private key cannot be taken", detail=str(error)) from None
+        if not path.exists():
+            self._keep(path, key)
+        kept = self._generated(path)
+        if kept.public != public:
+            raise KeyStoreError(
+                f"{path} holds another key already",
+                detail="it was made for this issuer before, and rotator remembers nothing of it",
+                hint="move it away",
+            )
+        return kept.handle
 
     def find(self, name: KeyName) -> Generated | None:
         """The pair of that name, if it was made."""
@@ -132,6 +152,12 @@ class LocalKeyStore:
         if not _ISSUER.fullmatch(issuer):
             raise KeyStoreError(f"{issuer!r} cannot name a folder of keys")
         return self._directory / issuer / f"{generation}.pem"
+
+    def _keep(self, path: Path, key: PrivateKey) -> None:
+        _make_folders(path.parent, self._directory)
+        rounds = _GENERATED_ROUNDS if self._given is None else _CHOSEN_ROUNDS
+        salt, iv = os.urandom(pkcs8.SALT_BYTES), os.urandom(pkcs8.IV_BYTES)
+        _create(path, pkcs8.encrypt(key, self._passphrase(make=True), rounds, salt, iv))
 
     def _generated(self, path: Path) -> Generated:
         public = from_cryptography(self._open(path).public_key())

@@ -29,6 +29,7 @@ _WHAT: Final[Mapping[str, str]] = {
     "kms:UpdateAlias": "move {key}",
     "kms:GenerateDataKeyPairWithoutPlaintext": "make a pair under {key}",
     "kms:Decrypt": "open a private half",
+    "kms:Encrypt": "wrap a private half with {key}",
 }
 _CHANGING: Final = {
     "kms:CreateKey",

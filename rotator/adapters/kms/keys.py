@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from rotator.adapters.kms import control, search
+from rotator.adapters.kms import control, search, taking
 from rotator.adapters.kms.regions import Kms, arn_in
 from rotator.adapters.kms.specs import jws_signature, key_spec, public_half, signing_request
 from rotator.adapters.kms.waiting import looks
@@ -23,7 +23,7 @@ from rotator.errors import (
     KeyStoreUnreachable,
     KeyStoreUnsure,
 )
-from rotator.ports import Clock, Generated, Held, KeyName
+from rotator.ports import Clock, ExistingHalf, Generated, Held, KeyName, KmsArn
 
 SETTLED: Final = timedelta(minutes=5)
 """After so long KMS's lists show every key that was asked for; AWS says "seconds, in rare cases minutes"."""
@@ -64,6 +64,21 @@ class KmsKeys:
                 detail=f"{error.message}: {error.detail}",
                 hint=error.hint if isinstance(error, KeyStoreDenied) else "",
             ) from error
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        """Mark an existing key as this issuer's own, once it is proven to fit."""
+        if not isinstance(half, KmsArn):
+            raise KeyStoreError(
+                "a private key in a file cannot be given to KMS",
+                detail="what KMS keeps was made there, or imported there by its own procedure",
+                hint="import with --kms-key, or set the issuer's keys to kind local or kms-wrapped",
+            )
+        handle = taking.examined(self._kms, name.issuer, half.arn)
+        if self._public(half.arn) != public:
+            raise KeyStoreError(f"{half.arn} is another key than the one that is served")
+        for region, arn in handle.arns.items():
+            self._tagged(region, arn, {**search.tags_of(name), search.KID: thumbprint(public)})
+        return handle
 
     def find(self, name: KeyName) -> Generated | None:
         """The key of that name, finished if it was not.
@@ -167,10 +182,13 @@ class KmsKeys:
         raise _not_ready(arn, self._kms.primary)
 
     def _marked(self, arn: str, public: PublicKey) -> Generated:
-        tags, kms = search.as_tags({search.KID: thumbprint(public)}), self._kms
-        with kms.calling(kms.primary, "kms:TagResource", arn) as client:
-            client.tag_resource(KeyId=arn, Tags=tags)
-        return Generated(public, KmsHandle(kms.primary, {kms.primary: arn}))
+        primary = self._kms.primary
+        self._tagged(primary, arn, {search.KID: thumbprint(public)})
+        return Generated(public, KmsHandle(primary, {primary: arn}))
+
+    def _tagged(self, region: str, arn: str, tags: Mapping[str, str]) -> None:
+        with self._kms.calling(region, "kms:TagResource", arn) as client:
+            client.tag_resource(KeyId=arn, Tags=search.as_tags(tags))
 
     def _held(self, key: search.Tagged) -> Held:
         """KMS tells the public half of enabled keys only (DisabledException otherwise)."""

@@ -14,12 +14,13 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from rotator.adapters.kms.regions import Kms, arn_in
 from rotator.adapters.kms.specs import key_spec, public_half
 from rotator.aws import AwsAccess, AwsClients
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle, WrappedHandle
 from rotator.errors import InternalError, KeyStoreError
+from rotator.jose.private import opened, plain
 from rotator.jose.public import fits
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, Held, KeyName
+from rotator.ports import ExistingHalf, Generated, Held, KeyName, PlainHalf
 
 
 class WrappedKeys:
@@ -41,11 +42,7 @@ class WrappedKeys:
 
     def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
         """Have KMS make a pair; asked again for the same name, it makes another."""
-        context = {
-            "issuer": name.issuer,
-            "generation": str(name.generation),
-            "lineage": name.lineage,
-        }
+        context = _context(name)
         spec, region = cast("Any", key_spec(algorithm, rsa_bits)), self._kms.primary
         wrapping, action = self._wrapping_in(region), "kms:GenerateDataKeyPairWithoutPlaintext"
         with self._kms.calling(region, action, wrapping) as client:
@@ -57,6 +54,23 @@ class WrappedKeys:
         if not fits(public, algorithm):
             raise KeyStoreError(f"KMS made a key of another kind than {algorithm} needs")
         return Generated(public, WrappedHandle(ciphertext, context))
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        """Encrypt the private half under the wrapping key (kms:Encrypt, which rotator needs for this alone)."""
+        if not isinstance(half, PlainHalf):
+            raise KeyStoreError(
+                f"{half.arn} signs inside KMS: it cannot be wrapped",
+                hint="set the issuer's keys to kind kms, or import with --private-key",
+            )
+        context, wrapping = _context(name), self._wrapping_in(self._kms.primary)
+        try:
+            pkcs8 = plain(opened(half.pkcs8, public))
+        except ValueError as error:
+            raise KeyStoreError("the private key cannot be taken", detail=str(error)) from None
+        with self._kms.calling(self._kms.primary, "kms:Encrypt", wrapping) as client:
+            answer = client.encrypt(KeyId=wrapping, Plaintext=pkcs8, EncryptionContext=context)
+            blob = answer["CiphertextBlob"]
+        return WrappedHandle(base64.b64encode(blob).decode("ascii"), context)
 
     def find(self, name: KeyName) -> Generated | None:  # noqa: ARG002 - the port has it
         """None: what was not recorded is nowhere."""
@@ -115,6 +129,15 @@ class WrappedKeys:
     def _wrapping_in(self, region: str) -> str:
         key = self._wrapping_key
         return arn_in(key, region) if key.startswith("arn:") else key
+
+
+def _context(name: KeyName) -> dict[str, str]:
+    """What the ciphertext of a name is bound to."""
+    return {
+        "issuer": name.issuer,
+        "generation": str(name.generation),
+        "lineage": name.lineage,
+    }
 
 
 def _ciphertext(handle: KeyHandle) -> tuple[bytes, Mapping[str, str]]:

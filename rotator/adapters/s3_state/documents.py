@@ -34,6 +34,7 @@ class Claim:
     """Who holds the lease, in which process, since when; `token` makes it unlike every other claim.
 
     `renewed_at` and `term` tell people when it dies; those who watch it trust their own clocks alone (design I6).
+    `urgent`: taken for a compromise. `wanted_by`: who asks for it urgently.
     """
 
     owner: str
@@ -43,6 +44,8 @@ class Claim:
     renewals: int
     term: timedelta
     token: str
+    urgent: bool = False
+    wanted_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,13 +56,20 @@ class Leases:
         """The lease as it is now. Raises StateDamaged."""
         return _found(self._bucket.read(_NAME))
 
-    def acquire(self, owner: str, term: timedelta) -> Lease:
-        """Take it. Raises LeaseHeld when its holder lives."""
+    def acquire(self, owner: str, term: timedelta, *, urgent: bool = False) -> Lease:
+        """Take it; `urgent` asks a holder that lives for it. Raises LeaseHeld when its holder goes on."""
         found = self.look()
         for _ in range(_ROUNDS):
-            if found.document.claim is not None:
-                found = self._outlived(found, found.document.claim)
-            taken, found = self._take(found, owner, term)
+            claim = found.document.claim
+            if claim is not None and urgent and not claim.urgent and claim.wanted_by is None:
+                _, found = self._write(_wanted(found.document, claim, owner), found.etag)
+                claim = found.document.claim
+            if claim is not None:
+                found = self._outlived(found, claim, urgent=urgent)
+                now = found.document.claim
+                if now is not None and now.token != claim.token:  # somebody else was quicker
+                    continue
+            taken, found = self._take(found, owner, term, urgent=urgent)
             if taken:
                 return Lease(owner, found.document.fence)
             if found.document.claim is not None:
@@ -77,6 +84,8 @@ class Leases:
         """Tell those who watch that the holder is alive, and note how long the log is."""
         mine = self._mine(lease)
         for _ in range(_ROUNDS):
+            if mine.document.claim and mine.document.claim.wanted_by:
+                raise LeaseLost.to_a_revoke(mine.document.claim.wanted_by)
             longest = head or mine.document.head
             renewed = mine.document.renewed(term, longest, self._clock.now())
             written, there = self._write(renewed, mine.etag)
@@ -120,30 +129,33 @@ class Leases:
                 self._bucket.prove_conditions(_NAME)
             self._proven = True
 
-    def _take(self, found: Found, owner: str, term: timedelta) -> tuple[bool, Found]:
+    def _take(
+        self, found: Found, owner: str, term: timedelta, *, urgent: bool
+    ) -> tuple[bool, Found]:
         self.prove_conditions(found)
         claim = _claim(owner, self._played or this_process(), self._clock.now(), term)
+        claim = replace(claim, urgent=urgent)
         fence, endpoint = found.document.fence + 1, self._bucket.endpoint()
         taken = replace(found.document, fence=fence, claim=claim, proven_at=endpoint)
         return self._write(taken, found.etag)
 
-    def _outlived(self, found: Found, claim: Claim) -> Found:
-        """The lease once it may be taken."""
+    def _outlived(self, found: Found, claim: Claim, *, urgent: bool) -> Found:
+        """The lease once it may be taken; a holder that lives and is asked for it is watched, too."""
         me = self._played or this_process()
         # Machines from one image share their names: only the kernel's own boot id says that a pid can be asked for here.
         known = fate(claim.process, me, by_name=False)
         match known:
-            case Fate.ALIVE:
+            case Fate.ALIVE if not urgent or claim.wanted_by is None:
                 raise _held(claim)
             case Fate.GONE:
                 return found
-            case Fate.UNKNOWN:
-                return self._watched(found, claim)
+            case Fate.UNKNOWN | Fate.ALIVE:
+                return self._watched(found, claim, urgent=urgent)
             case _:
                 assert_never(known)
 
-    def _watched(self, found: Found, claim: Claim) -> Found:
-        """The lease after its holder was silent for a whole term, or gave it back meanwhile."""
+    def _watched(self, found: Found, claim: Claim, *, urgent: bool) -> Found:
+        """The lease after its holder was silent for a whole term, or gave it back meanwhile; `urgent`, or another's."""
         until = self._clock.monotonic() + claim.term.total_seconds()
         while (left := until - self._clock.monotonic()) > 0:
             self._clock.sleep(min(_POLL, timedelta(seconds=left)))
@@ -151,6 +163,8 @@ class Leases:
             if seen.document.claim is None:
                 return seen
             if seen.document != found.document:
+                if urgent and seen.document.claim.token != claim.token:
+                    return seen
                 raise _held(seen.document.claim)
         return found
 
@@ -173,6 +187,8 @@ class Leases:
         if now.lease == lease and same:
             self._last = found
             return found
+        if now.claim and now.claim.urgent:
+            raise LeaseLost.to_a_revoke(now.claim.owner)
         holder = f"{now.claim.owner} has it" if now.claim else "nobody has it"
         raise LeaseLost("the lease was taken from this run", detail=holder)
 
@@ -198,6 +214,11 @@ def _claim(owner: str, process: Process, now: datetime, term: timedelta) -> Clai
         term=term,
         token=secrets.token_hex(8),
     )
+
+
+def _wanted(document: LeaseDocument, claim: Claim, owner: str) -> LeaseDocument:
+    """The lease with a word to its holder, who finds it at the next renewal."""
+    return replace(document, claim=replace(claim, wanted_by=owner))
 
 
 def _found(stored: Stored | None) -> Found:

@@ -55,6 +55,20 @@ class Log:
                 "the end of the audit log is missing", detail=f"{noted.number} entries were written"
             )
 
+    def newest(self, noted: Head) -> Iterator[AuditRecord]:
+        """All records, newest first, each read when it is asked for; StateDamaged when the end that was noted is missing."""
+        last = noted.number
+        for name in self._bucket.names(_FOLDER):
+            number = self._number(name)
+            if number < last:
+                break
+            last = 0
+            yield self._record(number)
+        if last:
+            raise StateDamaged(
+                "the end of the audit log is missing", detail=f"{noted.number} entries were written"
+            )
+
     def _append(self, entry: AuditEntry, noted: Head, still_ours: Callable[[], object]) -> None:
         for _ in range(_ROUNDS):
             head = self.head or self._end(noted)

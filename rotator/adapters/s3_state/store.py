@@ -23,7 +23,8 @@ from rotator.aws import AwsAccess, AwsClients
 from rotator.aws.families import STATE
 from rotator.aws.objects import Objects
 from rotator.domain.audit import AuditEntry, AuditRecord
-from rotator.domain.evidence import Evidence, cautious
+from rotator.domain.cautious import cautious
+from rotator.domain.evidence import Evidence
 from rotator.domain.state import IssuerState
 from rotator.domain.stored import checksum, text_of
 from rotator.errors import StateConflict, StateDamaged
@@ -120,9 +121,21 @@ class S3State:
         # The lease first: whoever appends afterwards makes the log longer, never shorter.
         return self._log.records(self._leases.look().document.head)
 
-    def acquire(self, owner: str, term: timedelta) -> Lease:
-        """Take the lease: at once when it is free or its holder is gone, after a silent term when nobody can tell."""
-        lease = self._leases.acquire(owner, term)
+    def newest(self) -> Iterator[AuditRecord]:
+        """The log from its end, newest first. Raises StateDamaged when its end is missing."""
+        return self._log.newest(self._leases.look().document.head)
+
+    def note(self, lease: Lease, entries: Sequence[AuditEntry]) -> None:
+        """Log what changes no issuer's state."""
+        held = self._leases.check(lease)
+        self._log.append(entries, held.document.head, lambda: self._leases.check(lease))
+
+    def acquire(self, owner: str, term: timedelta, *, urgent: bool = False) -> Lease:
+        """Take the lease: at once when it is free or its holder is gone, after a silent term when nobody can tell.
+
+        `urgent` asks a holder that lives for it first.
+        """
+        lease = self._leases.acquire(owner, term, urgent=urgent)
         self._log.head = None
         self._states.clear()  # what was read without the lease may have moved since
         return lease

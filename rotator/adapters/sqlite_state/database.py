@@ -122,7 +122,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise _explain(self.path, error) from error
+            raise explained(self.path, error) from error
         except OSError as error:
             where = f": {error.filename}" if error.filename else ""
             raise StateError(
@@ -138,15 +138,27 @@ def only_row(connection: sqlite3.Connection, query: str) -> tuple[Any, ...]:
     return row
 
 
-def _explain(path: Path, error: sqlite3.Error) -> RotatorError:
+def explained(path: Path, error: sqlite3.Error) -> RotatorError:
+    """What SQLite says, in words."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & _PRIMARY
     if code in _BUSY:
         return StateConflict(
             f"another process is writing {path}", detail="it held it longer than this run can wait"
         )
     if code in _UNUSABLE:
-        return StateError(f"cannot use the state {path}", detail=_UNUSABLE[code])
+        # A full disk has no room for the lock file of a reader either, which SQLite calls an error of the disk.
+        why = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR and _full(path) else code
+        hint = f"make room there: df {path.parent}" if why == sqlite3.SQLITE_FULL else ""
+        return StateError(f"cannot use the state {path}", detail=_UNUSABLE[why], hint=hint)
     return StateDamaged(f"{path} is damaged", detail=str(error))
+
+
+def _full(path: Path) -> bool:
+    """Whether nothing more can be written where the file lies."""
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
 
 
 def _lay_out(aside: Path) -> None:

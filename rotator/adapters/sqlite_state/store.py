@@ -1,7 +1,7 @@
 """`ports.StateStore` on one SQLite file; state and evidence are JSON with a checksum, every change a transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,8 @@ from rotator.adapters.sqlite_state import lease as leases
 from rotator.adapters.sqlite_state.database import Database, only_row
 from rotator.adapters.sqlite_state.lease import Holding
 from rotator.domain.audit import AuditEntry, AuditRecord, chained
-from rotator.domain.evidence import Evidence, cautious
+from rotator.domain.cautious import cautious
+from rotator.domain.evidence import Evidence
 from rotator.domain.state import IssuerState
 from rotator.domain.stored import checksum, restored, restored_entry, restored_state, text_of
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict, StateDamaged
@@ -19,6 +20,9 @@ from rotator.ports import Clock, Lease
 from rotator.process import Fate, Process, fate, this_process
 
 _POLL: Final = timedelta(seconds=1)
+_ROUNDS: Final = 5
+"""How often somebody else may be quicker to take the lease that a holder handed over."""
+_RECORD: Final = "SELECT previous, entry, digest FROM audit WHERE number = ?"
 
 
 class SqliteState:
@@ -99,11 +103,41 @@ class SqliteState:
                 "the end of the audit log is missing", detail=f"{last} entries were written"
             )
 
-    def acquire(self, owner: str, term: timedelta) -> Lease:
-        """Take the lease: at once when it is free or its holder is gone, after a silent term when nobody can tell."""
+    def newest(self) -> Iterator[AuditRecord]:
+        """The log from its end, newest first. Raises StateDamaged when its end is missing."""
+        if not self._database.exists():
+            return
+        with self._database.reading() as connection:
+            number, digest = only_row(connection, "SELECT number, digest FROM audit_head")
+        while number:
+            with self._database.reading() as connection:
+                row = connection.execute(_RECORD, (number,)).fetchone()
+            if row is None or row[2] != digest:
+                raise StateDamaged(f"entry {number} of the audit log is missing or another one")
+            previous, entry, own = row
+            yield AuditRecord(number, restored_entry(number, entry), previous, own)
+            number, digest = number - 1, previous
+
+    def note(self, lease: Lease, entries: Sequence[AuditEntry]) -> None:
+        """Log what changes no issuer's state."""
+        self._must_exist()
+        with self._database.writing() as connection:
+            leases.check(connection, lease)
+            _log(connection, entries)
+
+    def acquire(self, owner: str, term: timedelta, *, urgent: bool = False) -> Lease:
+        """Take the lease: at once when it is free or its holder is gone, after a silent term when nobody can tell.
+
+        `urgent` asks a holder that lives for it first.
+        """
         self._database.create()
-        taken = self._take(owner, term, watched=None)
-        return taken if isinstance(taken, Lease) else self._take_over(owner, term, taken)
+        taken = self._take(owner, term, watched=None, urgent=urgent)
+        rounds = _ROUNDS if urgent else 1
+        while isinstance(taken, Holding) and rounds:
+            taken, rounds = self._take_over(owner, term, taken, urgent=urgent), rounds - 1
+        if isinstance(taken, Holding):
+            raise _held(taken)
+        return taken
 
     def renew(self, lease: Lease, term: timedelta) -> None:
         """Still ours, for `term` from now."""
@@ -132,25 +166,31 @@ class SqliteState:
         with self._database.writing() as connection:
             return leases.break_(connection)
 
-    def _take(self, owner: str, term: timedelta, watched: Holding | None) -> Lease | Holding:
+    def _take(
+        self, owner: str, term: timedelta, watched: Holding | None, *, urgent: bool
+    ) -> Lease | Holding:
         """The lease, or its holder when nothing here tells whether it lives; raises LeaseHeld when it does.
 
-        `watched` is a holder that was silent for its whole term.
+        `watched` is a holder that was silent for its whole term. One that lives and is asked urgently is returned, too.
         """
         me = self._played or this_process()
         with self._database.writing() as connection:
             holding = leases.held(connection)
             if holding is not None and holding != watched:
-                match fate(holding.process, me):
-                    case Fate.ALIVE:
-                        raise _held(holding)
-                    case Fate.UNKNOWN:
-                        return holding
-                    case Fate.GONE:
-                        pass
-            return leases.take(connection, owner, me, term, self._clock.now())
+                known = fate(holding.process, me)
+                asked = known is not Fate.GONE and urgent and _asked(connection, holding, owner)
+                if known is Fate.ALIVE and not asked:
+                    raise _held(holding)
+                if known is not Fate.GONE:
+                    return holding
+            lease = leases.take(connection, owner, me, term, self._clock.now())
+            if urgent:
+                leases.mark_urgent(connection, lease)
+            return lease
 
-    def _take_over(self, owner: str, term: timedelta, watched: Holding) -> Lease:
+    def _take_over(
+        self, owner: str, term: timedelta, watched: Holding, *, urgent: bool
+    ) -> Lease | Holding:
         """The lease of a holder that does not renew it for its whole term, on our own clock (design I6)."""
         until = self._clock.monotonic() + watched.term.total_seconds()
         while self._clock.monotonic() < until:
@@ -159,10 +199,7 @@ class SqliteState:
                 seen = leases.held(connection)
             if seen != watched:
                 break
-        taken = self._take(owner, term, watched)
-        if isinstance(taken, Holding):
-            raise _held(taken)
-        return taken
+        return self._take(owner, term, watched, urgent=urgent)
 
     def _must_exist(self) -> None:
         if not self._database.exists():
@@ -174,6 +211,14 @@ class SqliteState:
         with self._database.reading() as connection:
             row: tuple[Any, ...] | None = connection.execute(query, (issuer,)).fetchone()
         return row
+
+
+def _asked(connection: sqlite3.Connection, holding: Holding, owner: str) -> bool:
+    """Whether the holder will hand the lease over; who took it urgently is not asked for it."""
+    known = leases.urgency(connection, holding.lease)
+    if known is None:
+        leases.mark_urgent(connection, holding.lease, wanted_by=owner)
+    return known is None or known.wanted_by is not None
 
 
 def _held(holding: Holding) -> LeaseHeld:

@@ -3,6 +3,7 @@
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+from rotator.domain import hosts
 from rotator.ports import NoAnswer
 
 
@@ -19,9 +20,6 @@ def passed_over(url: str, address: str, silence: NoAnswer | None, *, others: boo
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this one, by its name (RFC 6761 §6.3) or its address."""
     try:
-        host = urlsplit(url).hostname or ""
-        if host == "localhost" or host.endswith(".localhost"):
-            return True
-        return ip_address(host).is_loopback
+        return hosts.is_loopback(urlsplit(url).hostname or "")
     except ValueError:
         return False

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rotator.app.catching_up import catch_up
+from rotator.app.checkpoints import keep_checkpoint
 from rotator.app.execute import execute, record_settled, recover
 from rotator.app.gather import gather, load_state
+from rotator.app.last_apply import note_apply
 from rotator.app.listing import listing_of
 from rotator.app.parallel import side_by_side
 from rotator.app.plan import make_plan, plan_of
@@ -14,12 +17,15 @@ from rotator.app.run import Run
 from rotator.app.world import IssuerWorld, World
 from rotator.domain.inventory import Inventory, JwksRead, SigningRead, Unavailable
 from rotator.domain.plan import IssuerPlan, JwksStep, Plan, SigningStep, Step
-from rotator.errors import Declined, StalePlan, TargetConflict, UnsafePlan
+from rotator.errors import Declined, LeaseHeld, StalePlan, TargetConflict, UnsafePlan
 from rotator.planning.safety import check
 from rotator.ports import Lease
 
 ROUNDS = 8
 """Rounds of one apply: publishing makes the first switch due, a switch makes the next standby due, and so on."""
+
+_PATIENCE = timedelta(seconds=20)
+_POLL = timedelta(seconds=1)
 
 Confirm = Callable[[Plan], bool]
 
@@ -38,28 +44,50 @@ def apply(
     asked = _ask(world, confirm) if confirm else None
     if asked and not asked.due:
         return ApplyReport(at=world.clock.now(), results=(), left=asked)
+    with lease_of(world) as lease:
+        begun = world.clock.now()
+        results = carry_out(world, lease, asked=asked, on_plan=on_plan)
+    left = make_plan(world)
+    if not (left.due or any(result.error for result in results)):
+        note_apply(world, begun)
+    return ApplyReport(at=world.clock.now(), results=results, left=left)
+
+
+def carry_out(
+    world: World,
+    lease: Lease,
+    *,
+    asked: Plan | None = None,
+    on_plan: Callable[[Plan], None] = lambda _: None,
+    past_failures: bool = False,
+) -> tuple[StepResult, ...]:
+    """Rounds under a lease that is held: plan, prove, carry out, until nothing is due any more.
+
+    `past_failures`: a step that fails ends nothing as long as another one gets on (a revoke, design §3). `asked` is what
+    the first round must still come to. Raises StalePlan, UnsafePlan, LeaseLost.
+    """
     results: list[StepResult] = []
     conflicts: list[StepResult] = []
-    with lease_of(world) as lease:
-        for _ in range(ROUNDS):
-            runs = prepare(world, world.issuers, lease)
-            plan = plan_of(world, [run.inventory for run in runs])
-            if asked and _decisions(plan) != _decisions(asked):
-                raise StalePlan(
-                    "the plan changed while it was being read", hint="run it again: rotator apply"
-                )
-            asked = None
-            if not plan.due:
-                conflicts = []
-                break
-            on_plan(plan)
-            done = _round(runs, plan)
-            failed = [result for result in done if result.error]
-            conflicts = failed if _only_conflicts(failed) else []
-            results.extend(result for result in done if result not in conflicts)
-            if failed and not conflicts:
-                break
-    return ApplyReport(at=world.clock.now(), results=(*results, *conflicts), left=make_plan(world))
+    for _ in range(ROUNDS):
+        runs = prepare(world, world.issuers, lease)
+        plan = plan_of(world, [run.inventory for run in runs])
+        if asked and _decisions(plan) != _decisions(asked):
+            raise StalePlan(
+                "the plan changed while it was being read", hint="run it again: rotator apply"
+            )
+        asked = None
+        if not plan.due:
+            conflicts = []
+            break
+        on_plan(plan)
+        done = _round(runs, plan)
+        failed = [result for result in done if result.error]
+        conflicts = failed if _only_conflicts(failed) else []
+        results.extend(result for result in done if result not in conflicts)
+        stuck = len(failed) == len(done) if past_failures else bool(failed)
+        if stuck and not conflicts:
+            break
+    return (*results, *conflicts)
 
 
 def apply_saved(world: World, plan: Plan) -> ApplyReport:
@@ -85,17 +113,30 @@ def apply_saved(world: World, plan: Plan) -> ApplyReport:
 
 
 @contextmanager
-def lease_of(world: World) -> Iterator[Lease]:
-    """The lease, given back whatever happens. Raises LeaseHeld."""
+def lease_of(world: World, *, urgent: bool = False) -> Iterator[Lease]:
+    """The lease, given back whatever happens; `urgent` asks its holder for it (a compromise). Raises LeaseHeld."""
     held = world.state.holder()
     if held:
-        words = f"{held.owner} holds the lease; it is taken over when its holder is gone or silent"
-        world.reporter.progress(words)
-    lease = world.state.acquire(world.owner, world.lease_term)
+        when = "after its step under way" if urgent else "when its holder is gone or silent"
+        world.reporter.progress(f"{held.owner} holds the lease; it is taken over {when}")
+    lease = _acquired(world, urgent=urgent)
     try:
         yield lease
+        keep_checkpoint(world, lease)
     finally:
         world.state.release(lease)
+
+
+def _acquired(world: World, *, urgent: bool) -> Lease:
+    """The lease; who is in a hurry waits a little for somebody else who is: a hold is over in a moment."""
+    until = world.clock.monotonic() + _PATIENCE.total_seconds()
+    while True:
+        try:
+            return world.state.acquire(world.owner, world.lease_term, urgent=urgent)
+        except LeaseHeld:
+            if not urgent or world.clock.monotonic() >= until:
+                raise
+            world.clock.sleep(_POLL)
 
 
 def prepare(world: World, issuers: Sequence[IssuerWorld], lease: Lease) -> list[Run]:

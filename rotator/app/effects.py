@@ -16,6 +16,7 @@ from rotator.domain.plan import (
     Generate,
     JwksStep,
     PointAlias,
+    Purge,
     Replicate,
     Retire,
     SigningStep,
@@ -85,6 +86,8 @@ def _carry_out(run: Run, step: Step) -> Outcome:
             return Outcome(arn=_control(run).replicate(key_of(run, step.kid).handle, region))
         case PointAlias():
             return Outcome(view=_pointed(run, step))
+        case Purge():
+            return _purged(run, step)
         case Retire():
             return _retired(run, step)
         case Disable():
@@ -128,6 +131,14 @@ def _pointed(run: Run, step: PointAlias) -> RegionView:
     run.issuer.keys.prove(handle, region)
     point(ports.alias, arn, run.world.clock)
     return read_view(ports)
+
+
+def _purged(run: Run, step: Purge) -> Outcome:
+    edge = run.issuer.regions[step.region].edge
+    if edge is None:
+        raise InternalError(f"{step.region} has no edge that could drop its copies")
+    edge.purge()
+    return Outcome()
 
 
 def _write(run: Run, step: JwksStep | SigningStep) -> RegionView:

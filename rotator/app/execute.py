@@ -17,6 +17,7 @@ from rotator.app.reports import StepResult
 from rotator.app.run import Run, save
 from rotator.domain.evidence import end_runs
 from rotator.domain.plan import (
+    Disable,
     Generate,
     IssuerPlan,
     JwksStep,
@@ -28,21 +29,34 @@ from rotator.domain.plan import (
     WriteJwks,
 )
 from rotator.errors import IllegalTransition, KeyStoreUnsure, TargetConflict
+from rotator.planning.emergency import ends_revoked
 from rotator.planning.settle import settle
 
 
 def execute(run: Run, plan: IssuerPlan) -> list[StepResult]:
-    """Carry out the stages in order; after a failure only what adds keys elsewhere, which nothing depends on."""
+    """Carry out the stages in order; after a failure only what adds keys elsewhere, which nothing depends on.
+
+    And what a revocation needs: a region that fails does not hold the others up.
+    """
     results: list[StepResult] = []
-    broken: set[str | None] = set()
+    failed, broken = False, set[str | None]()
     for stage in stages(plan.steps):
         steps = [_bind(step, run.bound) for step in stage]
-        if broken:
-            steps = [s for s in steps if _place(s) not in broken and _only_adds(run, s)]
+        if failed:
+            steps = [s for s in steps if _goes_on(run, s, broken)]
         done = _run_stage(run, steps) if steps else []
         results.extend(done)
-        broken |= {_place(result.step) for result in done if result.error}
+        failures = [result.step for result in done if result.error]
+        failed = failed or bool(failures)
+        broken |= {_place(step) for step in failures if not isinstance(step, Disable)}
     return results
+
+
+def _goes_on(run: Run, step: Step, broken: set[str | None]) -> bool:
+    """What a failure elsewhere does not stop: new keys, and whatever takes a revoked key out of use (design §3)."""
+    if _place(step) in broken and not isinstance(step, Disable):
+        return False
+    return _only_adds(run, step) or ends_revoked(run.inventory, step)
 
 
 def _only_adds(run: Run, step: Step) -> bool:
@@ -81,7 +95,8 @@ def recover(run: Run) -> None:
         for outcome in outcomes:
             if isinstance(outcome.error, KeyStoreUnsure):
                 words = f"{outcome.error.message}: {outcome.error.detail}"
-                run.world.reporter.warn(f"{run.issuer.name}: {words}")
+                code, name = outcome.error.code, run.issuer.name
+                run.world.reporter.warn(f"{name}: {words}", issuer=name, code=code)
         kept = tuple(old for old in run.inventory.state.unanswered if old.id != intent.id)
         reopened = replace(run.inventory.state, intent=intent, unanswered=kept)
         run.inventory = replace(run.inventory, state=reopened)
@@ -115,7 +130,7 @@ def _run_stage(run: Run, steps: list[Step]) -> list[StepResult]:
     ]
     save(run, opened, entries)
     for step in steps:
-        run.world.reporter.progress(f"{run.issuer.name}: {step.kind} {_place(step) or ''}".rstrip())
+        _tell(run, step)
     outcomes = side_by_side(lambda step: effect_of(run, step), steps)
     _record(run, steps, outcomes, "done")
     return [_result(run, step, outcome) for step, outcome in zip(steps, outcomes, strict=True)]
@@ -146,6 +161,18 @@ def _record(run: Run, steps: list[Step], outcomes: list[Outcome], event: str) ->
     for step, outcome in pairs:
         if isinstance(step, Generate) and outcome.key:
             run.bound[step.ref] = outcome.key.kid
+
+
+def _tell(run: Run, step: Step) -> None:
+    """Say what is being done, to people and to the log."""
+    run.world.reporter.progress(
+        f"{run.issuer.name}: {step.kind} {_place(step) or ''}".rstrip(),
+        issuer=run.issuer.name,
+        step=step.kind,
+        region=_place(step),
+        kid=getattr(step, "kid", None),
+        reason_code=step.reason_code.value,
+    )
 
 
 def _result(run: Run, step: Step, outcome: Outcome) -> StepResult:

@@ -11,6 +11,7 @@ from rotator.app.world import IssuerWorld, World
 from rotator.domain.evidence import (
     Evidence,
     Verdict,
+    begun_anew,
     end_runs,
     fold_look,
     fold_signing,
@@ -19,7 +20,6 @@ from rotator.domain.evidence import (
 )
 from rotator.domain.inventory import Inventory, RegionView
 from rotator.domain.keys import Key, WrappedHandle
-from rotator.domain.lifecycle import Phase, phase
 from rotator.domain.state import IssuerState
 from rotator.domain.timing import staleness
 from rotator.errors import StateError
@@ -69,8 +69,15 @@ def keep_evidence(world: World, evidence: Evidence, before: Evidence | None) -> 
     try:
         return world.state.save_evidence(evidence, before)
     except StateError as error:
-        world.reporter.warn(f"what was seen could not be kept: {error.message}")
+        words = f"what was seen could not be kept: {error.message}"
+        world.reporter.warn(words, issuer=evidence.issuer, code=error.code)
         return evidence
+
+
+def look_anew(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
+    """Look at everything as if for the first time: what was seen before belongs to another history (design I8)."""
+    keep_evidence(world, begun_anew(world.state.load_evidence(issuer.name)), None)
+    return gather(world, issuer, state)
 
 
 def remembered(world: World, issuer: IssuerWorld, state: IssuerState) -> Inventory:
@@ -93,7 +100,9 @@ def fold_views(
     kids = tuple(key.kid for key in state.keys)
     for name, view in views.items():
         if view.signing_known():
-            named = view.named_kids(state)
+            named, record = view.named_kids(state), state.record(name)
+            if record.untouched and record.signing_kid:  # signers follow somebody else so far
+                named |= {record.signing_kid}
             evidence = fold_signing(evidence, name, named, kids, world.clock.now())
     return evidence
 
@@ -102,7 +111,7 @@ def _asks_for_versions(state: IssuerState) -> bool:
     """Old versions of `signing.json` count where they may be the last that holds a wrapped private half."""
     return any(
         isinstance(key.handle, WrappedHandle)
-        and phase(key) is Phase.REMOVED
+        and key.moments.removed_at is not None
         and key.moments.destroyed_at is None
         for key in state.keys
     )

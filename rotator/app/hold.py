@@ -16,14 +16,17 @@ from rotator.ports import AuditEntry, Lease
 def hold(
     world: World, issuer: str, reason: str, *, owner: str, until: datetime | None = None
 ) -> IssuerState:
-    """Hold an issuer; a new hold replaces the one in force. Raises UsageError, LeaseHeld."""
+    """Hold an issuer, after the step under way of a run that is at work; a new hold replaces the one in force.
+
+    Raises UsageError, LeaseHeld (a revoke is at work, which no hold stops).
+    """
     now = world.clock.now()
     if until is not None and until <= now:
         raise UsageError(f"--until {format_moment(until)} is in the past")
     if not reason.strip():
         raise UsageError("a hold needs a reason")
     chosen = issuer_named(world, issuer)
-    with lease_of(world) as lease:
+    with lease_of(world, urgent=True) as lease:
         state = replace(
             load_state(world, chosen), hold=Hold(reason=reason, owner=owner, since=now, until=until)
         )
@@ -31,14 +34,16 @@ def hold(
         return _save(world, lease, state, "held", facts)
 
 
-def release(world: World, issuer: str, *, owner: str) -> IssuerState:
-    """Let an issuer go on. One that is not held stays as it is. Raises UsageError, LeaseHeld."""
+def release(world: World, issuer: str, *, owner: str) -> bool:
+    """Let an issuer go on, and say whether it was held at all. Raises UsageError, LeaseHeld."""
     chosen = issuer_named(world, issuer)
     with lease_of(world) as lease:
         state = load_state(world, chosen)
         if state.hold is None:
-            return state
-        return _save(world, lease, replace(state, hold=None), "released", {"owner": owner})
+            return False
+        free = replace(state, hold=None, released_at=world.clock.now())
+        _save(world, lease, free, "released", {"owner": owner})
+        return True
 
 
 def _save(

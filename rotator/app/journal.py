@@ -12,13 +12,14 @@ from rotator.domain.codec import encode
 from rotator.domain.evidence import CheckKind
 from rotator.domain.inventory import Inventory, JwksRead, RegionView, SigningRead
 from rotator.domain.keys import Key, KmsHandle, WrappedHandle, least_signer_stop
-from rotator.domain.lifecycle import Event, advance
+from rotator.domain.lifecycle import Event, Phase, advance, phase, reactivated
 from rotator.domain.plan import (
     Destroy,
     Disable,
     Generate,
     JwksStep,
     PointAlias,
+    Purge,
     RegionStep,
     Remove,
     Replicate,
@@ -27,9 +28,10 @@ from rotator.domain.plan import (
     Switch,
 )
 from rotator.domain.policy import IssuerSetup, Policy
-from rotator.domain.state import Intent, IssuerState, RegionRecord
+from rotator.domain.state import Asked, Intent, IssuerState, RegionRecord
 from rotator.domain.times import format_moment
 from rotator.errors import KeyStoreUnsure, RotatorError
+from rotator.planning.emergency import nobody_signs
 from rotator.ports import AuditEntry, Fact
 
 
@@ -140,19 +142,29 @@ def _begin_one(state: IssuerState, step: Step, policy: Policy, now: datetime) ->
         state = replace(state, generation=max(state.generation, step.generation))
     if isinstance(step, Remove | SigningStep):
         state = replace(state, signing_generation=max(state.signing_generation, step.generation))
+    if isinstance(step, Switch) and state.request and state.request.asked is Asked.ROTATE:
+        state = replace(state, request=None)  # what was asked for begins
     key = state.key(step.kid) if isinstance(step, Remove | SigningStep) else None
     if key is None:
         return state
-    if isinstance(step, Remove):
-        return state.with_key(advance(key, Event.START_REMOVAL, now))
+    if isinstance(step, Remove):  # a revoked key is wanted nowhere already
+        revoked = phase(key) is Phase.REVOKED
+        return state if revoked else state.with_key(advance(key, Event.START_REMOVAL, now))
     key = replace(
         key,
         max_token_lifetime=max(key.max_token_lifetime, policy.token_lifetime),
         max_signer_stop=max(key.max_signer_stop, policy.signer_stop, least_signer_stop(key.handle)),
     )
-    return state.with_key(
-        advance(key, Event.START_SWITCH, now) if isinstance(step, Switch) else key
-    )
+    return state.with_key(_begun(state, key, now) if isinstance(step, Switch) else key)
+
+
+def _begun(state: IssuerState, key: Key, now: datetime) -> Key:
+    """A key that regions are about to switch to; what takes over from a revoked key may be staged or retired still."""
+    if nobody_signs(state) and phase(key) is Phase.RETIRED:
+        return reactivated(key, now)
+    if nobody_signs(state) and phase(key) is Phase.STAGED:
+        key = advance(key, Event.PUBLISH, now)
+    return advance(key, Event.START_SWITCH, now)
 
 
 def _finish_one(
@@ -163,8 +175,21 @@ def _finish_one(
     if outcome.view is not None and isinstance(step, RegionStep):
         record = _recorded(state.record(step.region), setup, step, outcome.view, now)
         return state.with_record(step.region, record)
+    if isinstance(step, Purge):
+        return _purged(state, step)
     key = state.key(step.kid) if isinstance(step, Replicate | Disable | Destroy) else None
     return state.with_key(_changed(key, step, outcome, now)) if key else state
+
+
+def _purged(state: IssuerState, step: Purge) -> IssuerState:
+    """The state once a region's edge took the order to drop what it held of a revoked key."""
+    told = tuple(
+        replace(one, purged=tuple(dict.fromkeys((*one.purged, step.region))))
+        if one.kid == step.kid
+        else one
+        for one in state.revocations
+    )
+    return replace(state, revocations=told)
 
 
 def _changed(key: Key, step: Step, outcome: Outcome, now: datetime) -> Key:

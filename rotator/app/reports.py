@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from rotator.domain.evidence import Check, Verdict, worst
+from rotator.domain.audit_proof import Proof
+from rotator.domain.evidence import Check, Look, Verdict, worst
 from rotator.domain.keys import Key
 from rotator.domain.lifecycle import Phase
 from rotator.domain.plan import IssuerPlan, Plan, Step, Wait
@@ -64,7 +65,8 @@ class VerifyReport:
     """The propagation gate at `at`, which is later than `looked_at` where that was asked for (`--as-of`).
 
     `overdue` names rotations that silently stopped (design T10), each behind its issuer and a colon; `holds` those that
-    will have ended, and `host` is what this host's kernel says of its clock; neither closes anything.
+    will have ended, and `host` is what this host's kernel says of its clock; neither closes anything. `plan` is the plan
+    of this look, None where it is about another moment.
     """
 
     at: datetime
@@ -73,6 +75,7 @@ class VerifyReport:
     holds: tuple[HoldEnds, ...] = ()
     looked_at: datetime | None = None
     host: KernelClock | None = None
+    plan: Plan | None = None
 
     @property
     def ahead(self) -> bool:
@@ -122,7 +125,11 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuerStatus:
-    """One issuer: its keys with their moments, what comes next, what is late, what stands in the way."""
+    """One issuer: its keys with their moments, what comes next, what is late, what stands in the way.
+
+    `looks` is the last look at each gate that was ever looked at: every check's verdict, and when; `late_by` is how long
+    the most overdue step has been due; `revoking` are the kids of revoked keys that are not gone everywhere yet.
+    """
 
     issuer: str
     url: str
@@ -136,33 +143,40 @@ class IssuerStatus:
     next: tuple[NextStep, ...]
     overdue: tuple[str, ...]
     plan: IssuerPlan
+    looks: Mapping[str, Look] = field(default_factory=dict)
+    late_by: timedelta = timedelta()
+    revoking: tuple[str, ...] = ()
 
     @property
     def blocked(self) -> tuple[Wait, ...]:
         """The waits that somebody must look at."""
         return tuple(wait for wait in self.plan.waiting if wait.blocked)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusReport:
-    """Every issuer's status at a moment."""
-
-    at: datetime
-    issuers: tuple[IssuerStatus, ...]
+    @property
+    def failing(self) -> tuple[str, ...]:
+        """The gates at which some key does not pass."""
+        seen = [pair for key in self.keys for pair in key.regions.items()]
+        wrong = {gate for gate, sighting in seen if sighting.verdict is not Verdict.PASS}
+        return tuple(gate for gate in self.gates if gate in wrong)
 
     @property
     def attention(self) -> bool:
-        """Whether `status --check` fails: something is overdue, blocked, or a region does not pass."""
-        return any(
-            issuer.overdue
-            or issuer.blocked
-            or any(
-                seen.verdict is not Verdict.PASS
-                for key in issuer.keys
-                for seen in key.regions.values()
-            )
-            for issuer in self.issuers
-        )
+        """Whether somebody must look: a revoke is unfinished, something is overdue, blocked, or a region does not pass."""
+        return bool(self.revoking or self.overdue or self.blocked or self.failing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """Every issuer's status at a moment; `host` is what this host's kernel says of its clock."""
+
+    at: datetime
+    issuers: tuple[IssuerStatus, ...]
+    host: KernelClock | None = None
+
+    @property
+    def attention(self) -> bool:
+        """Whether `status --check` fails: some issuer needs attention."""
+        return any(issuer.attention for issuer in self.issuers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +189,12 @@ class HistoryReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """The log, and where its chain breaks (None: whole, or not checked)."""
+    """The log, where its chain breaks (None: whole, or not checked), and what was proven of it."""
 
     records: tuple["AuditLine", ...]
     checked: bool
     broken_at: int | None = None
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,3 +207,11 @@ class AuditLine:
     event: str
     facts: Mapping[str, str | int | float | bool | None]
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTail:
+    """The newest records of the log, newest first; `trouble` says why older ones cannot be read."""
+
+    records: tuple[AuditLine, ...] = ()
+    trouble: str | None = None

@@ -1,10 +1,9 @@
-"""`status` and `history`: keys × regions with phases and moments, what comes next, what is late."""
+"""`status`: keys × regions with phases and moments, what comes next, what is late."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rotator.app.plan import inventories_of, plan_of
 from rotator.app.reports import (
-    HistoryReport,
     IssuerStatus,
     KeyInRegion,
     KeyStatus,
@@ -14,8 +13,9 @@ from rotator.app.reports import (
 from rotator.app.world import World
 from rotator.domain.inventory import Inventory
 from rotator.domain.keys import Key
-from rotator.domain.lifecycle import IN_JWKS, phase
+from rotator.domain.lifecycle import IN_JWKS, Phase, phase
 from rotator.domain.plan import FindingKind, IssuerPlan
+from rotator.planning.lateness import late
 from rotator.planning.removals import removal_of
 from rotator.planning.settle import settled
 from rotator.planning.situation import Situation, in_order, turn_of
@@ -24,24 +24,19 @@ from rotator.planning.switching import candidate
 
 def status(world: World, *, refresh: bool = True, regions: tuple[str, ...] = ()) -> StatusReport:
     """Every issuer as it stands; looks at the regions first unless told not to."""
-    inventories = inventories_of(world, refresh=refresh)
+    return status_of(world, inventories_of(world, refresh=refresh), regions=regions)
+
+
+def status_of(
+    world: World, inventories: list[Inventory], *, regions: tuple[str, ...] = ()
+) -> StatusReport:
+    """Every issuer as a look that was just taken shows it."""
     plan, now = plan_of(world, inventories), world.clock.now()
     issuers = [
         _issuer(settled(inventory, now), part, now, regions)
         for inventory, part in zip(inventories, plan.issuers, strict=True)
     ]
-    return StatusReport(at=now, issuers=tuple(issuers))
-
-
-def history(world: World) -> HistoryReport:
-    """Every key there ever was, oldest first; looks at nothing."""
-    now = world.clock.now()
-    found = {}
-    for inventory in inventories_of(world, refresh=False):
-        situation = Situation(inventory, now)
-        keys = in_order(inventory.state.keys)
-        found[inventory.setup.name] = tuple(_key(situation, key, ()) for key in keys)
-    return HistoryReport(at=now, issuers=found)
+    return StatusReport(at=now, issuers=tuple(issuers), host=world.time.kernel())
 
 
 def _issuer(
@@ -60,14 +55,20 @@ def _issuer(
         active=active.kid if active else None,
         hold=state.hold if situation.held else None,
         gates=gates,
-        keys=tuple(_key(situation, key, gates) for key in shown),
+        keys=tuple(key_status(situation, key, gates) for key in shown),
         next=_next(situation, plan),
         overdue=tuple(f.detail for f in plan.findings if f.kind is FindingKind.OVERDUE),
         plan=plan,
+        looks={gate: look for gate, look in inventory.evidence.looks.items() if gate in gates},
+        revoking=tuple(
+            k.kid for k in state.keys if phase(k) is Phase.REVOKED and not k.moments.removed_at
+        ),
+        late_by=max((now - due for _, due in late(situation, plan.waiting)), default=timedelta()),
     )
 
 
-def _key(situation: Situation, key: Key, gates: tuple[str, ...]) -> KeyStatus:
+def key_status(situation: Situation, key: Key, gates: tuple[str, ...]) -> KeyStatus:
+    """One key as it stands, and as it was last seen at these gates."""
     gone = phase(key) not in IN_JWKS or not key.ever_signed
     remove_after = (
         None if gone or key.moments.retired_at is None else removal_of(situation, key).opens

@@ -21,7 +21,17 @@ def verify(
 
     With `as_of` judged as if it were then, and nothing had been done until then.
     """
-    inventories = inventories_of(world, thorough=True)
+    return judged(world, inventories_of(world, thorough=True), regions=regions, as_of=as_of)
+
+
+def judged(
+    world: World,
+    inventories: list[Inventory],
+    *,
+    regions: tuple[str, ...] = (),
+    as_of: datetime | None = None,
+) -> VerifyReport:
+    """What a look that was just taken comes to."""
     plan = plan_of(world, inventories, at=as_of)
     now = world.clock.now()
     found = [verdict for inventory in inventories for verdict in _verdicts(inventory, as_of)]
@@ -32,6 +42,7 @@ def verify(
         overdue=_overdue(plan),
         holds=_ending_holds(inventories, now, as_of),
         host=world.time.kernel(),
+        plan=None if as_of else plan,
     )
 
 

@@ -13,8 +13,11 @@ from rotator.ports import (
     Clock,
     Doctor,
     DocumentTarget,
+    EdgeCache,
     KeyControl,
     KeyStore,
+    Notary,
+    Notifier,
     Probe,
     Reporter,
     StateStore,
@@ -27,12 +30,13 @@ LEASE_TERM = timedelta(minutes=3)
 
 @dataclass(frozen=True, slots=True)
 class RegionPorts:
-    """One region of one issuer: its two documents, what looks at it from outside, and its KMS alias."""
+    """One region of one issuer: its two documents, what looks at it from outside, its KMS alias and its CDN."""
 
     jwks: DocumentTarget
     signing: DocumentTarget
     checks: tuple[CheckSpec, ...] = ()
     alias: AliasTarget | None = None
+    edge: EdgeCache | None = None
 
     @property
     def public_urls(self) -> tuple[str, ...]:
@@ -60,6 +64,14 @@ class IssuerWorld:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """Who signs checkpoints of the audit log, and how long after one the next is due."""
+
+    notary: Notary
+    every: timedelta = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """A run's world: the selected issuers and the ports they share."""
 
@@ -74,6 +86,8 @@ class World:
     lease_term: timedelta = LEASE_TERM
     catalogues: tuple[Catalogue, ...] = ()
     doctors: tuple[Doctor, ...] = ()
+    checkpoints: Checkpoints | None = None
+    notifiers: tuple[Notifier, ...] = ()
 
 
 def issuer_named(world: World, name: str) -> IssuerWorld:

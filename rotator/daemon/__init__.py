@@ -1,0 +1,1 @@
+"""rotator as a service: when to run, the loop that does, and what it shows over HTTP."""

@@ -9,7 +9,6 @@ from rotator.app.doctor.report import DoctorReport
 from rotator.app.reports import (
     ApplyReport,
     AuditReport,
-    HistoryReport,
     IssuerStatus,
     KeyStatus,
     RegionVerdict,
@@ -17,6 +16,7 @@ from rotator.app.reports import (
     VerifyReport,
 )
 from rotator.domain import plan_json
+from rotator.domain.audit_proof import Proof
 from rotator.domain.evidence import Check
 from rotator.domain.plan import Plan
 from rotator.domain.times import format_moment
@@ -49,15 +49,6 @@ def status_document(report: StatusReport) -> Document:
         "at": format_moment(at),
         "issuers": [_issuer_status(issuer, at) for issuer in report.issuers],
     }
-
-
-def history_document(report: HistoryReport) -> Document:
-    """`rotator.history/1`: the keys as `status --json` prints them."""
-    issuers = [
-        {"issuer": name, "keys": [_key(key) for key in keys]}
-        for name, keys in report.issuers.items()
-    ]
-    return {"format": "rotator.history/1", "at": format_moment(report.at), "issuers": issuers}
 
 
 def verify_document(report: VerifyReport) -> Document:
@@ -146,6 +137,20 @@ def audit_document(report: AuditReport) -> Document:
         "records": records,
         "chain": chain,
         "broken_at": report.broken_at,
+        "proof": _proof(report.proof) if report.proof else None,
+    }
+
+
+def _proof(proof: Proof) -> Document:
+    return {
+        "first": proof.first,
+        "last": proof.last,
+        "signatures_verified": proof.signatures,
+        "checkpoints": proof.checkpoints,
+        "covered": proof.covered,
+        "checkpointed_at": _moment(proof.checkpointed_at),
+        "compared": proof.compared,
+        "faults": list(proof.faults),
     }
 
 
@@ -163,17 +168,19 @@ def _issuer_status(issuer: IssuerStatus, now: datetime) -> Document:
         "hold": {"reason": hold.reason, "owner": hold.owner, "until": _moment(hold.until)}
         if hold and held
         else None,
-        "keys": [_key(key) for key in issuer.keys],
+        "keys": [key_document(key) for key in issuer.keys],
         "next": [
             {"kind": step.kind, "kid": step.kid, "at": _moment(step.at)} for step in issuer.next
         ],
         "overdue": list(issuer.overdue),
+        "revoking": list(issuer.revoking),
         "due": len(issuer.plan.steps),
         "blocked": len(issuer.blocked),
     }
 
 
-def _key(status: KeyStatus) -> Document:
+def key_document(status: KeyStatus) -> Document:
+    """A key as `status --json` and `history --json` print it."""
     moments = status.key.moments
     names = (
         "staged_at",

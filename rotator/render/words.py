@@ -25,6 +25,11 @@ def clean(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(c) in _UNPRINTABLE else c for c in text)
 
 
+def shortened(text: str, longest: int = 80) -> str:
+    """Somebody's reason as it fits into a line; the rest is in the log."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
 def defused(text: str) -> str:
     """Text in which a CI runner finds no command: GitHub's takes `##[name]` for one, wherever it stands in a line."""
     return text.replace("##[", "# #[")

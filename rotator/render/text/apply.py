@@ -15,7 +15,7 @@ def apply_text(report: ApplyReport, zone: tzinfo | None) -> list[Block]:
         results = [result for result in report.results if result.issuer == issuer]
         blocks += [
             say(issuer, Style.STRONG),
-            grid([row for result in results for row in _rows(result)]),
+            grid([row for result in results for row in step_rows(result)]),
             blank(),
         ]
     blocks += [_outcome(report), blank()]
@@ -29,7 +29,8 @@ def apply_text(report: ApplyReport, zone: tzinfo | None) -> list[Block]:
     return [*blocks, summary_line(report.left)]
 
 
-def _rows(result: StepResult) -> list[list[Cell]]:
+def step_rows(result: StepResult) -> list[list[Cell]]:
+    """A step and how it went; below it why it failed, and what to do."""
     sign = say("✗", Style.BAD) if result.error else say("✓", Style.GOOD)
     made = f" → {key_name(result.kid)}" if result.kid and getattr(result.step, "ref", None) else ""
     row: list[Cell] = [

@@ -1,12 +1,13 @@
-"""Every key there ever was, and the log, as people read them."""
+"""Every key there ever was, and the story of one, as people read them."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
 
-from rotator.app.reports import AuditLine, AuditReport, HistoryReport, KeyStatus
-from rotator.domain.times import format_moment
+from rotator.app.history import Story
+from rotator.app.reports import AuditLine, HistoryReport, KeyStatus
+from rotator.render.spans import GONE
 from rotator.render.text.screen import Block, Cell, Style, blank, grid, line, say
-from rotator.render.text.status import GONE
-from rotator.render.words import DASH, clean, count, date, key_name
+from rotator.render.words import DASH, clean, count, date, full, key_name, utc
 
 _MOMENTS = (
     "staged_at",
@@ -19,6 +20,58 @@ _MOMENTS = (
 )
 
 
+_BEGUN = "begun"
+"""What was begun is told by how it ended."""
+
+_QUIET = frozenset({"kid", "ref", "moment", "step", "region", "generation", "reason_code"})
+
+
+def story_text(story: Story, now: datetime, zone: tzinfo | None) -> list[Block]:
+    """One key: what it is, why it was revoked, then what the log says of it, oldest first."""
+    key = story.status.key
+    head = line(
+        say(key.kid, Style.STRONG),
+        f" · {story.issuer} · {key.jwk.alg} · {story.status.phase}, made as {story.issuer}/{key.generation}",
+    )
+    return [head, *_revoked(story, now, zone), blank(), *_events(story)]
+
+
+def _revoked(story: Story, now: datetime, zone: tzinfo | None) -> Iterator[Block]:
+    if one := story.revocation:
+        why = f"  revoked by {one.owner}, {full(one.at, now, zone)}: {one.reason}"
+        yield line(say(why, Style.BAD))
+        if one.cold:
+            yield line("  its successor signed before every verifier could know it")
+
+
+def _events(story: Story) -> Iterator[Block]:
+    told = [event for event in story.events if event.event != _BEGUN]
+    if not told:
+        yield line("  the log says nothing of it: it began anew since")
+        return
+    yield grid([_event(event) for event in told], by=2, right=(0,))
+
+
+def _event(event: AuditLine) -> list[Cell]:
+    step = event.facts.get("step")
+    ending = event.event.removeprefix("done_")
+    what = f"{step}: {ending}" if step else event.event.removesuffix("_at")
+    where = event.facts.get("region")
+    why = event.facts.get("reason_code")
+    more = [
+        f"{name} {clean(str(value))}"
+        for name, value in event.facts.items()
+        if name not in _QUIET and value is not None
+    ]
+    return [
+        say(str(event.number), Style.PAST),
+        say(utc(event.at, seconds=True), Style.PAST),
+        say(what.replace("_", " "), Style.STRONG if step is None else Style.PLAIN),
+        clean(str(where)) if where else DASH,
+        "  ".join([str(why)] * bool(why) + more),
+    ]
+
+
 def history_text(report: HistoryReport) -> list[Block]:
     """A table an issuer, oldest key first; moments in UTC."""
     blocks: list[Block] = []
@@ -29,11 +82,6 @@ def history_text(report: HistoryReport) -> list[Block]:
         )
         blocks += [head, grid(_rows(keys, report.at), by=2, gap=3), blank()]
     return blocks[:-1]
-
-
-def audit_text(report: AuditReport) -> list[Block]:
-    """One line a record, then what is known of the chain."""
-    return [grid([_record(record) for record in report.records], by=0, right=(0,)), _chain(report)]
 
 
 def _rows(keys: tuple[KeyStatus, ...], now: datetime) -> list[list[Cell]]:
@@ -50,20 +98,3 @@ def _rows(keys: tuple[KeyStatus, ...], now: datetime) -> list[list[Cell]]:
             ]
         )
     return rows
-
-
-def _record(record: AuditLine) -> list[Cell]:
-    facts = "  ".join(
-        f"{name}={clean(str(value))}" for name, value in record.facts.items() if value is not None
-    )
-    at = say(format_moment(record.at), Style.PAST)
-    return [str(record.number), at, record.issuer, say(record.event, Style.STRONG), facts]
-
-
-def _chain(report: AuditReport) -> Block:
-    total = count(len(report.records), "record")
-    if report.broken_at is not None:
-        return line(say(f"chain broken at record {report.broken_at}", Style.BAD), f" of {total}")
-    if report.checked:
-        return line(say("chain whole", Style.GOOD), f": {total}")
-    return line(f"{total}; check the chain: rotator audit --verify")

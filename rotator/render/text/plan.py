@@ -15,6 +15,7 @@ from rotator.domain.plan import (
     IssuerPlan,
     Plan,
     PointAlias,
+    Purge,
     Reason,
     Remove,
     RemoveForeign,
@@ -37,6 +38,13 @@ _RUNBOOKS = {
     Reason.FOREIGN_KEY: "runbooks/foreign-key.md",
     Reason.REGION_UNREACHABLE: "runbooks/region-down.md",
     Reason.STATE_BEHIND: "runbooks/state-lost.md",
+    Reason.CLOCK_APART: "runbooks/clock-drift.md",
+    Reason.CLOCK_UNKNOWN: "runbooks/clock-drift.md",
+    Reason.OWN_CLOCK_WRONG: "runbooks/clock-drift.md",
+    Reason.CLOCK_BEHIND: "runbooks/clock-drift.md",
+    Reason.KEY_UNANSWERED: "runbooks/region-down.md",
+    Reason.KEY_REVOKED: "runbooks/compromise-of-a-key.md",
+    Reason.NO_WARM_STANDBY: "runbooks/compromise-of-a-key.md",
 }
 _OTHER_RUNBOOK = "runbooks/gate-stays-closed.md"
 _SEVERITY = {Severity.INFO: Style.PLAIN, Severity.WARNING: Style.WAIT, Severity.ERROR: Style.BAD}
@@ -117,6 +125,11 @@ def wait_name(wait: Wait) -> str:
     )
 
 
+def runbook_of(code: Reason) -> str:
+    """The runbook to read when a wait of that reason is blocked."""
+    return _RUNBOOKS.get(code, _OTHER_RUNBOOK)
+
+
 def step_name(step: Step) -> str:
     """The kind of a step in words: `write jwks`."""
     return step.kind.replace("_", " ")
@@ -150,6 +163,8 @@ def effect(step: Step) -> str:  # noqa: C901, PLR0911, PLR0912  (one case a kind
             return f"make {key_name(step.kid)} usable by signers there"
         case PointAlias():
             return f"point the KMS alias at {key_name(step.kid)}"
+        case Purge():
+            return f"have the edge drop its copies of the document that held {key_name(step.kid)}"
         case Retire():
             return f"record that no region signs with {key_name(step.kid)} any more"
         case Disable():
@@ -212,7 +227,7 @@ def _why(wait: Wait) -> str:
 def _afterwards(wait: Wait, now: datetime, zone: tzinfo | None) -> str:
     if wait.blocked:
         opens = f"not before {full(wait.until, now, zone)} · " if wait.until else ""
-        return f"{opens}{_RUNBOOKS.get(wait.reason_code, _OTHER_RUNBOOK)}"
+        return f"{opens}{runbook_of(wait.reason_code)}"
     if wait.until is not None:
         return f"opens {full(wait.until, now, zone)}"
     return "opens when it is released" if wait.gate is Gate.HOLD else ""

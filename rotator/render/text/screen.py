@@ -80,17 +80,16 @@ def grid(
         table.add_row(*row, *[blank()] * (width - len(row)))
     made = Grid(table, (0, 0, 0, by), expand=False)
     columns = [max(row[i].cell_len for row in listed if i < len(row)) for i in range(width)]
-    made.needed = by + sum(columns[:-1]) + gap * width + min([_NARROWEST, *columns[-1:]])
+    made.needed = by + sum(columns[:-1]) + gap * (width - 1) + min([_NARROWEST, *columns[-1:]])
     return made
 
 
 def to_string(blocks: Iterable[Block], *, width: int | None = None, colour: bool = False) -> str:
-    """The blocks as text; `width` None never wraps, and no width cuts a column off."""
-    target, listed = io.StringIO(), list(blocks)
-    needed = max((block.needed for block in listed if isinstance(block, Grid)), default=0)
+    """The blocks as text; `width` None never wraps, and no width cuts a column off: only such a table is wider."""
+    target = io.StringIO()
     console = Console(
         file=target,
-        width=max(width, needed) if width else _UNLIMITED,
+        width=_UNLIMITED,
         force_terminal=colour,
         color_system="auto" if colour else None,
         no_color=not colour,
@@ -99,7 +98,8 @@ def to_string(blocks: Iterable[Block], *, width: int | None = None, colour: bool
         markup=False,
         emoji=False,
     )
-    for block in listed:
-        console.print(block, soft_wrap=False)
+    for block in blocks:
+        needed = block.needed if isinstance(block, Grid) else 0
+        console.print(block, soft_wrap=False, width=max(width, needed) if width else _UNLIMITED)
     text = target.getvalue()
     return text if colour else "".join(row.rstrip() + "\n" for row in text.splitlines())

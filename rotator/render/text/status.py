@@ -1,100 +1,101 @@
 """The status as people read it: what is the matter and what comes next; keys by regions; time; the next command."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 
-from rotator.app.reports import IssuerStatus, KeyInRegion, KeyStatus, NextStep, StatusReport
+from rotator.app.reports import IssuerStatus, KeyInRegion, KeyStatus, StatusReport
 from rotator.domain.evidence import Verdict
 from rotator.domain.lifecycle import Phase
 from rotator.domain.plan import Reason, Switch
-from rotator.render.text.plan import wait_name, wait_rows
+from rotator.render.spans import GONE, axis_of
+from rotator.render.status_words import (
+    Mood,
+    clock_words,
+    host_words,
+    matter,
+    next_when,
+    since,
+    step_name,
+)
+from rotator.render.text.plan import wait_rows
 from rotator.render.text.screen import Block, Cell, Style, blank, grid, line, say
-from rotator.render.text.timeline import timeline
-from rotator.render.words import DASH, age, clean, count, date, distance, full, key_name, utc
+from rotator.render.text.timeline import timeline, width_for
+from rotator.render.words import DASH, age, clean, count, date, full, key_name, shortened, utc
 
 SIGNS = {
     Verdict.PASS: ("✓", Style.GOOD),
     Verdict.FAIL: ("✗", Style.BAD),
     Verdict.UNKNOWN: ("?", Style.WAIT),
 }
-GONE = frozenset({Phase.REMOVED, Phase.REVOKED})
 _TURNS = frozenset({Reason.NOT_ITS_TURN, Reason.NO_CANDIDATE})
 _PHASES = {Phase.ACTIVE: Style.GOOD, Phase.RETIRED: Style.PAST}
-_SINCE = {
-    Phase.STAGED: "staged_at",
-    Phase.PUBLISHED: "published_at",
-    Phase.ACTIVE: "activated_at",
-    Phase.RETIRED: "retired_at",
-}
+_REASON = 400
+"""Characters of a reason that are shown; the log has all of it."""
+_MOODS = {Mood.GOOD: Style.GOOD, Mood.WAIT: Style.WAIT, Mood.BAD: Style.BAD}
 
 
-def status_text(report: StatusReport, zone: tzinfo | None) -> list[Block]:
-    """Every issuer, one below the other."""
+def status_text(
+    report: StatusReport, zone: tzinfo | None, columns: int | None = None
+) -> list[Block]:
+    """Every issuer, one below the other, on a terminal of so many columns; None: it is no terminal."""
     blocks: list[Block] = []
     for issuer in report.issuers:
-        blocks += [*issuer_text(issuer, report.at, zone), blank()]
+        blocks += [*issuer_text(issuer, report.at, zone, columns), *_clocks(issuer, report)]
+        blocks += [blank(), _what_next(issuer, report.at, zone), blank()]
     return blocks[:-1]
 
 
-def issuer_text(issuer: IssuerStatus, now: datetime, zone: tzinfo | None) -> list[Block]:
-    """Headline, matrix, time axis, what stands in the way, what to do."""
+def issuer_text(
+    issuer: IssuerStatus, now: datetime, zone: tzinfo | None, columns: int | None = None
+) -> list[Block]:
+    """Headline, matrix, time axis, what stands in the way."""
     living = [key for key in issuer.keys if key.phase not in GONE]
     blocks: list[Block] = [_headline(issuer, now)]
     if living:
-        axis = timeline(_shown_in_time(issuer, living), now, _horizon(issuer, living, now))
         blocks += [blank(), grid(_matrix(issuer, living, now), by=2, gap=3)]
-        blocks += [blank(), *axis] if axis else []
+    if axis := axis_of(issuer, now):
+        blocks += [blank(), *timeline(issuer, axis, width_for(columns))]
     if waits := _waiting_key(issuer):
         blocks += [blank(), grid(_seen(waits), by=2)]
-    if issuer.blocked or issuer.overdue:
-        overdue: list[list[Cell]] = [
-            [say("overdue", Style.BAD), "", name] for name in issuer.overdue
-        ]
-        blocks += [blank(), grid([*overdue, *wait_rows(issuer.blocked, now, zone)], by=2)]
-    return [*blocks, blank(), _what_next(issuer, now, zone)]
+    overdue: list[list[Cell]] = [[say("overdue", Style.BAD), "", name] for name in issuer.overdue]
+    if rows := [*overdue, *_hold(issuer, now, zone), *wait_rows(issuer.blocked, now, zone)]:
+        blocks += [blank(), grid(rows, by=2)]
+    return blocks
 
 
-def since(key: KeyStatus) -> datetime | None:
-    """When the key entered the phase it is in."""
-    member = _SINCE.get(key.phase)
-    return getattr(key.key.moments, member) if member else None
+def _hold(issuer: IssuerStatus, now: datetime, zone: tzinfo | None) -> list[list[Cell]]:
+    """Who stops the issuer's timers, until when, and how that ends."""
+    hold = issuer.hold
+    if hold is None or not hold.holds_at(now):
+        return []
+    ends = f"until {full(hold.until, now, zone)}" if hold.until else "until it is released"
+    words = f"by {hold.owner} {ends}: {shortened(hold.reason, _REASON)}"
+    return [
+        [say("held", Style.WAIT), "", words],
+        ["", "", say(f"rotator release {issuer.issuer}", Style.PAST)],
+    ]
+
+
+def _clocks(issuer: IssuerStatus, report: StatusReport) -> list[Block]:
+    """What other clocks said at the last look, those that are off in red; nothing where none was read."""
+    read: list[Cell] = [
+        say(f"{gate} {words}", Style.BAD if check.verdict is Verdict.FAIL else Style.PLAIN)
+        for gate, look in issuer.looks.items()
+        for check in look.clocks()
+        if (words := clock_words(check))
+    ]
+    if not read:
+        return []
+    told: list[Cell] = [*read, *filter(None, [host_words(report.host)])]
+    row = line(*[part for cell in told for part in (" · ", cell)][1:])
+    return [blank(), grid([[say("clocks", Style.PAST), row]], by=2)]
 
 
 def _headline(issuer: IssuerStatus, now: datetime) -> Block:
-    words, style = _matter(issuer, now)
+    words, mood = matter(issuer, now)
     coming = issuer.next[0] if issuer.next else None
-    after = f"        next: {_next_name(coming)}{_next_when(coming, now)}" if coming else ""
-    return line(say(issuer.issuer, Style.STRONG), "   ", say(words, style), after)
-
-
-def _matter(issuer: IssuerStatus, now: datetime) -> tuple[str, Style]:
-    if issuer.overdue:
-        return f"overdue: {', '.join(issuer.overdue)}", Style.BAD
-    if issuer.blocked:
-        first = issuer.blocked[0]
-        return f"{wait_name(first).split(' to ')[0]} blocked: {first.reason}", Style.BAD
-    if issuer.hold and issuer.hold.holds_at(now):
-        return f"held: {issuer.hold.reason}", Style.WAIT
-    if issuer.plan.steps:
-        return f"{count(len(issuer.plan.steps), 'step')} due", Style.WAIT
-    if issuer.active is None:
-        return "no key signs yet", Style.WAIT
-    return f"{key_name(issuer.active)} signs everywhere, nothing is due", Style.GOOD
-
-
-def _next_name(step: NextStep) -> str:
-    verb = step.kind.replace("_", " ")
-    if step.kid is None:
-        return verb
-    return (
-        f"{verb} to {key_name(step.kid)}"
-        if step.kind == "switch"
-        else f"{verb} {key_name(step.kid)}"
-    )
-
-
-def _next_when(step: NextStep, now: datetime) -> str:
-    return f", {distance(step.at, now)}" if step.at else ""
+    after = f"        next: {step_name(coming)}{next_when(coming, now)}" if coming else ""
+    return line(say(issuer.issuer, Style.STRONG), "   ", say(words, _MOODS[mood]), after)
 
 
 def _matrix(issuer: IssuerStatus, keys: Sequence[KeyStatus], now: datetime) -> list[list[Cell]]:
@@ -148,29 +149,6 @@ def _cell(seen: KeyInRegion | None, now: datetime) -> Cell:
     return say(f"{sign} {word}{age(now - seen.checked_at)}", style)
 
 
-def _shown_in_time(issuer: IssuerStatus, living: Sequence[KeyStatus]) -> list[KeyStatus]:
-    """The living keys, and those that left while one of them was there already."""
-    first = min(key.key.moments.staged_at for key in living)
-    gone = [
-        key for key in issuer.keys if key.phase in GONE and (left := _left(key)) and left > first
-    ]
-    return [*gone[-3:], *living]
-
-
-def _left(key: KeyStatus) -> datetime | None:
-    return key.key.moments.revoked_at or key.key.moments.removed_at
-
-
-def _horizon(issuer: IssuerStatus, living: Sequence[KeyStatus], now: datetime) -> datetime:
-    """Where the axis ends: after the next step and the last removal that is certain, but not far beyond the past."""
-    began = min(key.key.moments.staged_at for key in living)
-    known = [step.at for step in issuer.next if step.at] + [
-        key.remove_after for key in living if key.remove_after
-    ]
-    furthest = max([now, *known]) + timedelta(seconds=1)
-    return min(furthest, now + max(now - began, timedelta(minutes=1)))
-
-
 def _what_next(issuer: IssuerStatus, now: datetime, zone: tzinfo | None) -> Block:
     if issuer.plan.steps:
         return line(
@@ -181,6 +159,8 @@ def _what_next(issuer: IssuerStatus, now: datetime, zone: tzinfo | None) -> Bloc
     if issuer.blocked:
         return line("  Look closer: rotator plan, rotator verify")
     coming = next((step for step in issuer.next if step.at), None)
+    if issuer.hold and issuer.hold.until is None:
+        return line("  Nothing is due that the hold lets through.")
     if coming is None or coming.at is None:
         return line("  Nothing to do.")
-    return line(f"  Nothing to do now. Next: {_next_name(coming)}, {full(coming.at, now, zone)}")
+    return line(f"  Nothing to do now. Next: {step_name(coming)}, {full(coming.at, now, zone)}")

@@ -1,99 +1,76 @@
-"""Keys on a time axis: one row a key, one character a slice of time, `┆` at the present.
+"""Keys on a time axis: one row a key, one character a slice of time, `┆` at the present; behind it what is planned."""
 
-Past slices show the phase that the recorded moments amount to; future ones only what is certain: a retired
-key stays until its T4.
-"""
+from datetime import datetime
+from itertools import groupby
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-
-from rotator.app.reports import KeyStatus
-from rotator.domain.keys import Moments
-from rotator.render.text.screen import Block, Cell, Style, grid, line, say
+from rotator.app.reports import IssuerStatus, KeyStatus
+from rotator.render.spans import Axis, Bar, spans, stuck, ticks
+from rotator.render.text.screen import Block, Cell, Style, grid, indent, line, say
 from rotator.render.words import date, key_name
 
 WIDTH = 60
+"""Slices where no terminal says how many there is room for."""
 
-LEGEND = "· staged  ─ published  █ active  ░ retired  ┆ now"
-_STYLES = {"█": Style.GOOD, "░": Style.PAST, "·": Style.PAST, "┆": Style.STRONG}
-_UNITS = (
-    (timedelta(days=360), "%Y"),
-    (timedelta(days=30), "%b"),
-    (timedelta(days=1), "%-d %b"),
-    (timedelta(hours=1), "%H:%M"),
-    (timedelta(minutes=1), "%H:%M"),
-    (timedelta(seconds=1), "%H:%M:%S"),
-)
-_SHORTEST = timedelta(seconds=10)
-"""A history shorter than that has nothing to show yet."""
+NARROWEST = 20
+WIDEST = 120
+_BESIDE = 30
+"""What stands beside a bar: margin, kid and how the key ended."""
 
 _LABEL_EVERY = 10
 """Columns between two labels of the axis, at least."""
 
-
-def timeline(keys: Sequence[KeyStatus], now: datetime, until: datetime) -> list[Block]:
-    """The axis, a row for each key, the legend; nothing while there is nothing to show."""
-    start = min((key.key.moments.staged_at for key in keys), default=now)
-    if now - start < _SHORTEST:
-        return []
-    slice_ = max(timedelta(microseconds=1), (max(until, now) - start) / WIDTH)
-    rows: list[list[Cell]] = [["", say(axis(start, slice_), Style.PAST), ""]]
-    for key in keys:
-        bar = "".join(
-            _character(key, start + (i + 0.5) * slice_, slice_, now) for i in range(WIDTH + 1)
-        )
-        rows.append(
-            [key_name(key.key.kid), _coloured(bar.rstrip().ljust(WIDTH + 1)), _end(key, now)]
-        )
-    rows.append(["", say(LEGEND, Style.PAST), ""])
-    return [grid(rows, by=2)]
+_NOW = "┆"
+_STUCK = "?"
+_CHARACTERS = {Bar.STAGED: "·", Bar.PUBLISHED: "─", Bar.ACTIVE: "█", Bar.RETIRED: "░"}
+_LEGEND = "· staged  ─ published  █ active  ░ retired  ┆ now, then as planned"
+_STYLES = {
+    "█": Style.GOOD,
+    "░": Style.PAST,
+    "·": Style.PAST,
+    _NOW: Style.STRONG,
+    _STUCK: Style.BAD,
+}
 
 
-def axis(start: datetime, slice_: timedelta) -> str:
-    """Labels where a month, a day, an hour … begins, as many as fit."""
-    unit, form = next(((u, f) for u, f in _UNITS if slice_ * WIDTH >= 2 * u), _UNITS[-1])
-    labels = [" "] * (WIDTH + _LABEL_EVERY)
-    free = 0
-    for column in range(WIDTH):
-        begins, ends = (start + (column + i) * slice_ for i in (0, 1))
-        if column >= free and _mark(begins, unit) != _mark(ends, unit):
-            text = ends.astimezone(UTC).strftime(form)
-            labels[column : column + len(text)] = text
-            free = column + max(_LABEL_EVERY, len(text) + 2)
+def width_for(columns: int | None) -> int:
+    """How many slices a terminal of so many columns has room for; None: it is no terminal."""
+    return WIDTH if columns is None else min(max(columns - _BESIDE, NARROWEST), WIDEST)
+
+
+def timeline(issuer: IssuerStatus, axis: Axis, width: int = WIDTH) -> list[Block]:
+    """The axis, a row for each key, the legend."""
+    rows: list[list[Cell]] = [["", say(_labels(axis, width), Style.PAST), ""]]
+    for key in axis.keys:
+        bar = _bar(key, issuer, axis, width)
+        rows.append([key_name(key.key.kid), _coloured(bar), _end(key, axis.now)])
+    blocked = any(stuck(key, issuer) for key in axis.keys)
+    legend = f"{_LEGEND}  {_STUCK} blocked" if blocked else _LEGEND
+    names = max(len(key_name(key.key.kid)) for key in axis.keys)
+    return [grid(rows, by=2), indent(say(legend, Style.PAST), names + 4)]
+
+
+def _labels(axis: Axis, width: int) -> str:
+    labels = [" "] * (width + _LABEL_EVERY)
+    for place, text in ticks(axis.start, axis.end, width, _LABEL_EVERY):
+        labels[place : place + len(text)] = text
     return "".join(labels).rstrip()
 
 
-def _mark(at: datetime, unit: timedelta) -> tuple[int, ...]:
-    """Which unit a moment lies in."""
-    parts = at.astimezone(UTC).timetuple()[:6]
-    depth = {360: 1, 30: 2, 1: 3}.get(unit.days) or {3600: 4, 60: 5, 1: 6}[unit.seconds]
-    return tuple(parts[:depth])
+def _bar(key: KeyStatus, issuer: IssuerStatus, axis: Axis, width: int) -> str:
+    """One character a slice, by what the key is in its middle; the present takes the slice that it lies in."""
+    slice_, drawn = (axis.end - axis.start) / width, spans(key, issuer, axis)
+    present = round(axis.part(axis.now) * width - 0.5)
 
+    def at(place: int) -> str:
+        if place == present:
+            return _NOW
+        if place == present + 1 and stuck(key, issuer):
+            return _STUCK
+        middle = axis.start + (place + 0.5) * slice_
+        found = (span.bar for span in drawn if span.start <= middle < span.end)
+        return next((_CHARACTERS[bar] for bar in found), " ")
 
-def _character(key: KeyStatus, at: datetime, slice_: timedelta, now: datetime) -> str:
-    if at - slice_ / 2 <= now < at + slice_ / 2:
-        return "┆"
-    if at <= now:
-        return _past(key.key.moments, at)
-    return (
-        "░" if _is_retired(key.key.moments) and key.remove_after and at < key.remove_after else " "
-    )
-
-
-def _past(moments: Moments, at: datetime) -> str:
-    ladder = (
-        (moments.revoked_at, " "),
-        (moments.removed_at, " "),
-        (moments.retired_at, "░"),
-        (moments.activated_at, "█"),
-        (moments.published_at, "─"),
-        (moments.staged_at, "·"),
-    )
-    return next((character for moment, character in ladder if moment and moment <= at), " ")
-
-
-def _is_retired(moments: Moments) -> bool:
-    return moments.retired_at is not None and not (moments.removed_at or moments.revoked_at)
+    return "".join(map(at, range(width + 1)))
 
 
 def _end(key: KeyStatus, now: datetime) -> Cell:
@@ -108,4 +85,10 @@ def _end(key: KeyStatus, now: datetime) -> Cell:
 
 
 def _coloured(bar: str) -> Cell:
-    return line(*(say(character, _STYLES.get(character, Style.PLAIN)) for character in bar))
+    """Neighbours that look the same are one piece: a picture that is drawn often should be short."""
+    runs = ((style, "".join(same)) for style, same in groupby(bar, _style))
+    return line(*(say(text, style) for style, text in runs))
+
+
+def _style(character: str) -> Style:
+    return _STYLES.get(character, Style.PLAIN)

@@ -6,12 +6,12 @@ Building a world touches neither disk nor network; each adapter does when it is 
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from rotator.app.world import IssuerWorld, RegionPorts, World
+from rotator.app.world import Checkpoints, IssuerWorld, RegionPorts, World
 from rotator.config.settings import (
     AwsSpec,
     DocumentSpec,
@@ -29,15 +29,18 @@ from rotator.config.settings import (
     WrappedSpec,
 )
 from rotator.doctors import doctors_for
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle
 from rotator.domain.policy import JWKS_TYPE
 from rotator.errors import UsageError
+from rotator.notifiers import notifiers_for
 from rotator.ports import (
     AliasTarget,
     Catalogue,
     Clock,
     DocumentTarget,
+    EdgeCache,
+    ExistingHalf,
     Generated,
     Held,
     HttpAnswer,
@@ -67,10 +70,11 @@ def build_world(
     environ: Mapping[str, str],
     issuers: Sequence[str] = (),
     clients: "AwsClients | None" = None,
+    probing: bool = False,
 ) -> World:
     """The world of the named issuers, of all when none is named; raises UsageError for an unknown name.
 
-    `clients` are AWS's, for a caller that makes many worlds.
+    `clients` are AWS's, for a caller that makes many worlds. `probing`: URLs outside the configuration may be asked for.
     """
     makers = _Makers(settings, clock, environ, clients)
     specs = _selected(settings, issuers)
@@ -78,7 +82,7 @@ def build_world(
     return World(
         clock=clock,
         state=makers.state(settings.state),
-        probe=_probe(selected),
+        probe=_probe(selected, probing=probing),
         time=_time_source(),
         reporter=reporter,
         issuers=selected,
@@ -86,7 +90,16 @@ def build_world(
         owner=f"{socket.gethostname()}:{os.getpid()}",
         catalogues=makers.catalogues(specs),
         doctors=doctors_for(specs, settings.state, clock, _access, lambda: makers.clients),
+        checkpoints=_checkpoints(settings, environ),
+        notifiers=notifiers_for(settings, clock, environ),
     )
+
+
+def stateless(world: World) -> World:
+    """The world with an empty state in memory instead of its own, for a revoke that must do without."""
+    from rotator.adapters.memory_state import MemoryState
+
+    return replace(world, state=MemoryState(world.clock), checkpoints=None)
 
 
 def _selected(settings: Settings, names: Sequence[str]) -> tuple[IssuerSpec, ...]:
@@ -132,6 +145,7 @@ class _Makers:
                 self.target(region.signing, public=False),
                 region.checks,
                 self.alias(region, aliases[region.name]),
+                self.edge(region),
             )
             for region in spec.regions
         }
@@ -175,6 +189,14 @@ class _Makers:
         from rotator.adapters.kms import KmsAlias
 
         return KmsAlias(self.clients, _access(region.aws), name)
+
+    def edge(self, region: RegionSpec) -> EdgeCache | None:
+        if region.cdn is None:
+            return None
+        from rotator.adapters.cloudfront_edge import CloudFrontEdge
+
+        access = _access(region.aws)
+        return CloudFrontEdge(self.clients, access, region.cdn.distribution, region.cdn.path)
 
     def target(self, spec: DocumentSpec, *, public: bool) -> DocumentTarget:
         match spec:
@@ -247,16 +269,27 @@ def _access(spec: AwsSpec) -> "AwsAccess":
     )
 
 
+def _checkpoints(settings: Settings, environ: Mapping[str, str]) -> Checkpoints | None:
+    """Who signs checkpoints of the audit log, where the configuration names a key for it."""
+    spec = settings.audit
+    if spec.key is None:
+        return None
+    from rotator.adapters.notary import FileNotary
+
+    copies = settings.resolve(spec.copies) if spec.copies else None
+    return Checkpoints(FileNotary(settings.resolve(spec.key), copies, environ), spec.every)
+
+
 def _time_source() -> TimeSource:
     from rotator.adapters.time_source import SystemTime
 
     return SystemTime()
 
 
-def _probe(issuers: Sequence[IssuerWorld]) -> Probe:
+def _probe(issuers: Sequence[IssuerWorld], *, probing: bool) -> Probe:
     """The probe, imported before any thread starts: two threads that import one library may see half of it."""
     regions = [region for issuer in issuers for region in issuer.regions.values()]
-    if any(region.checks for region in regions) or any(i.jwks_url for i in issuers):
+    if probing or any(region.checks for region in regions) or any(i.jwks_url for i in issuers):
         from rotator.adapters.http_probe import HttpProbe
 
         return HttpProbe()
@@ -298,6 +331,10 @@ class LazyLocalKeys:
     def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
         """Make the pair, or return the one that has that name already."""
         return self._store.generate(name, algorithm, rsa_bits)
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        """Keep a private half that was made elsewhere."""
+        return self._store.take(name, half, public)
 
     def find(self, name: KeyName) -> Generated | None:
         """The pair of that name, if it was made."""

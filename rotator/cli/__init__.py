@@ -47,11 +47,14 @@ def _guarded(
     clients: "AwsClients | None",
 ) -> int:
     """Nothing but an exit code leaves here: every error is printed as one."""
+    from secrets import token_hex
+
     from rotator.cli.failure import report
     from rotator.cli.run import run
 
+    run_id = token_hex(4)
     try:
-        code = run(line, clock, environ, wiring, clients)
+        code = run(line, clock, environ, wiring, clients, run_id)
     except BrokenPipeError:
         # The reader of a pipe went away; what is left in the buffer must not be written at exit either.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
@@ -61,7 +64,7 @@ def _guarded(
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  (no traceback reaches a user)
-        return report(error, line, environ)
+        return report(error, line, environ, run_id)
     if code == INTERRUPTED:
         sys.stderr.write("interrupted; the next run goes on where this one stopped\n")
     return code

@@ -9,10 +9,11 @@ import typer
 from rotator.app.reports import ApplyReport
 from rotator.app.world import World
 from rotator.cli import exits
+from rotator.cli.asking import answer
 from rotator.cli.options import Json, Yes
 from rotator.cli.output import as_text, print_blocks, print_document
 from rotator.cli.reporter import put
-from rotator.cli.session import Session, is_terminal, session
+from rotator.cli.session import Session, require_person, session
 from rotator.domain.plan import Plan
 from rotator.errors import UsageError
 from rotator.render import json_out
@@ -43,12 +44,8 @@ def command(
             detail="accepting changes the state that the plan was made for",
             hint="rotator apply --accept …, or plan again after it",
         )
-    if file is None and not yes and not is_terminal():
-        raise UsageError(
-            "nobody can be asked here",
-            detail="stdin or stdout is not a terminal",
-            hint="rotator apply --yes, or rotator plan --out FILE and rotator apply FILE",
-        )
+    if file is None and not yes:
+        require_person("rotator apply --yes, or rotator plan --out FILE and rotator apply FILE")
     run = session(ctx)
     world = run.world(feasible=True)
     if accept:
@@ -56,6 +53,7 @@ def command(
 
         accept_breaks(world, accept, owner=world.owner)
     report = _apply(run, world, file, yes=yes, json=json)
+    run.over(report.left, report.failed)
     for warning in dict.fromkeys(w for issuer in world.issuers for w in issuer.keys.warnings()):
         run.reporter.warn(warning)
     if json:
@@ -96,5 +94,4 @@ def _ask(run: Session, world: World, plan: Plan, *, aside: bool) -> bool:
 
 def confirmed(question: str, *, aside: bool = False) -> bool:
     """Whether the operator says yes; no answer is no."""
-    put(sys.stderr if aside else sys.stdout, f"\n  {question} [y/N] ")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return answer(f"\n  {question} [y/N] ", aside=aside).lower() in ("y", "yes")

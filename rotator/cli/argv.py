@@ -1,6 +1,6 @@
 """Global options are understood anywhere on the line: they are moved before the command, where typer wants them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 GLOBAL_VALUES = frozenset({"--config", "--log-format", "--issuer"})
@@ -9,16 +9,32 @@ GLOBAL_FLAGS = frozenset({"--verbose", "--quiet", "--version"})
 COMMAND_VALUES = frozenset(
     {
         "--accept",
+        "--activated-at",
+        "--active",
+        "--against",
+        "--all-keys",
         "--as-of",
         "--at",
+        "--checkpoint-out",
+        "--checkpoint-public-key",
         "--claim",
+        "--every",
+        "--export",
+        "--html",
         "--junit",
+        "--jwks",
         "--kid",
+        "--kms-key",
         "--lifetime",
+        "--log",
         "--out",
+        "--passphrase-file",
+        "--private-key",
         "--reason",
         "--region",
         "--samples",
+        "--signers-stopped-at",
+        "--since",
         "--until",
         "--verifier",
         "--wait",
@@ -26,8 +42,16 @@ COMMAND_VALUES = frozenset(
 )
 """Options of the commands whose value is taken as it stands, even where it looks like an option."""
 
-KID_COMMANDS = frozenset({"adopt", "attest", "reject"})
+KID_COMMANDS = frozenset({"adopt", "attest", "history", "reject", "revoke"})
 """Commands that take a kid, which may begin with `-` (one in 64 does): only options they have are options there."""
+
+KID_FLAGS: Mapping[str, frozenset[str]] = {
+    "history": frozenset({"--json", "--jwks", "--signed"}),
+    "revoke": frozenset(
+        {"--dry-run", "--json", "--no-standby", "--restart-list", "--without-state", "--yes"}
+    ),
+}
+"""Their options without a value, also where another command's option of that name has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +103,7 @@ def hoist(argv: Sequence[str]) -> Line:
             options += [word] if "=" in word else [word, *_next(words)]
         elif word in GLOBAL_FLAGS:
             options.append(word)
-        elif word in COMMAND_VALUES:
+        elif word in COMMAND_VALUES and word not in _flags(rest):
             rest += [word, *_next(words)]
         else:
             wants_json |= word == "--json"
@@ -97,6 +121,8 @@ def _kid_behind(rest: list[str]) -> list[str]:
         name = word.partition("=")[0]
         if word == "--":
             words += left
+        elif word in _flags(rest):
+            options.append(word)
         elif name in COMMAND_VALUES:
             options += [word] if "=" in word else [word, *_next(left)]
         elif word in ("--help", "-h"):
@@ -104,6 +130,10 @@ def _kid_behind(rest: list[str]) -> list[str]:
         else:
             words.append(word)
     return [*options, "--", *words] if words else options
+
+
+def _flags(rest: list[str]) -> frozenset[str]:
+    return KID_FLAGS.get(rest[0], frozenset()) if rest else frozenset()
 
 
 def _next(words: Iterator[str]) -> list[str]:

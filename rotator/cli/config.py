@@ -18,6 +18,10 @@ def check(ctx: typer.Context) -> int:
 
     settings = session(ctx).settings()
     require_feasible(settings)
+    if settings.daemon.where:
+        from rotator.cli.serving import schedule_of
+
+        schedule_of(settings)
     rows = [f"{settings.path} is fine: {count(len(settings.issuers), 'issuer')}"]
     for issuer in explain(settings):
         rows += [issuer.name, *(f"  ✓ {rule}" for rule in issuer.rules)]

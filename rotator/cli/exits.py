@@ -1,10 +1,14 @@
 """Exit codes (contract §1), and which one wins when several hold."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from rotator.app.reports import ApplyReport
+from rotator.app.reports import ApplyReport, StepResult
 from rotator.domain.plan import Plan
 from rotator.errors import InternalError, all_codes
+
+if TYPE_CHECKING:
+    from rotator.app.revoke import RevokeReport
 
 DONE = 0
 FAILED = 1
@@ -31,10 +35,15 @@ def of_plan(plan: Plan, *, detailed: bool) -> int:
 
 def of_apply(report: ApplyReport) -> int:
     """What the failed steps' errors amount to, and 3 when something is blocked that is still to do."""
+    return worst([*of_steps(report.failed), CLOSED * bool(report.left.blocked)])
+
+
+def of_revoke(report: "RevokeReport") -> int:
+    """What the failed steps' errors amount to, and 3 until every region is done."""
+    return worst([*of_steps(report.failed), CLOSED * (not report.done)])
+
+
+def of_steps(failed: Iterable[StepResult]) -> list[int]:
+    """The exit code of each failed step's error."""
     codes = all_codes()
-    failed = [
-        codes.get(result.error.code, InternalError).exit_code
-        for result in report.failed
-        if result.error
-    ]
-    return worst([*failed, CLOSED * bool(report.left.blocked)])
+    return [codes.get(r.error.code, InternalError).exit_code for r in failed if r.error]

@@ -12,14 +12,17 @@ from rotator.errors import InternalError, RotatorError, UsageError
 from rotator.render.json_out import error_document
 
 
-def report(error: Exception, line: Line, environ: Mapping[str, str]) -> int:
-    """Print the error where it belongs and return its exit code; the traceback only with --verbose."""
+def report(error: Exception, line: Line, environ: Mapping[str, str], run_id: str = "") -> int:
+    """Print the error where it belongs and return its exit code; the traceback only with --verbose.
+
+    `run_id` is what the run's log lines carry.
+    """
     known = understood(error)
     if line.has("--verbose") and not isinstance(known, UsageError):
         put(sys.stderr, "".join(traceback.format_exception(error)))
     diagnostics = known.diagnostics()
     if line.value("--log-format") == "json":
-        JsonReporter(sys.stderr, SystemClock(), progress_shown=True).error(diagnostics)
+        JsonReporter(sys.stderr, SystemClock(), progress_shown=True, run=run_id).error(diagnostics)
     elif not line.wants_json:
         from rotator.render.text.error import error_text
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -12,15 +13,35 @@ PRIVATE = 0o600
 
 def write_private(path: Path, text: str) -> None:
     """Replace the file in one step; readable by its owner alone. Raises UsageError."""
+    _replace(path, text.encode("utf-8"), PRIVATE)
+
+
+def write_shared(path: Path, data: bytes) -> None:
+    """Replace the file in one step; it keeps its permissions, a new one gets the usual ones. Raises UsageError."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        mode = 0o666 & ~_umask()
+    _replace(path, data, mode)
+
+
+def _umask() -> int:
+    """The process's; there is no way to ask for it but to set it, for a moment to one that is safe for others' files."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
     scratch: Path | None = None
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         scratch = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        scratch.chmod(PRIVATE)
+        scratch.chmod(mode)
         scratch.replace(path)
     except OSError as error:
         if scratch is not None:

@@ -34,6 +34,10 @@ def as_text(blocks: Iterable["Block"], stream: TextIO, environ: Mapping[str, str
     """Text fit for a stream: its width and colour on a terminal, neither when piped or with NO_COLOR."""
     from rotator.render.text.screen import to_string
 
-    terminal = stream.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    return to_string(blocks, width=width, colour=terminal and not environ.get("NO_COLOR"))
+    colour = stream.isatty() and not environ.get("NO_COLOR")
+    return to_string(blocks, width=width_of(stream), colour=colour)
+
+
+def width_of(stream: TextIO) -> int | None:
+    """A terminal's columns, None for what is no terminal."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None

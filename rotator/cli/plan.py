@@ -49,6 +49,7 @@ def command(
     then = moment("--at", at, world.clock.now())
     with run.looking():
         plan = make_plan(world, at=then, refresh=refresh)
+    run.ended, run.aside = plan, then is not None or not refresh
     if out:
         write_private(out, plan_json.text(plan))
     if json:

@@ -12,6 +12,7 @@ def command(ctx: typer.Context, issuer: IssuerName) -> int:
     from rotator.app.hold import release
 
     world = session(ctx).world(feasible=False)
-    release(world, issuer, owner=world.owner)
-    print_text(f"{issuer} goes on; see what is due: rotator plan\n")
+    held = release(world, issuer, owner=world.owner)
+    words = "goes on; see what is due" if held else "was not held; see what it waits for"
+    print_text(f"{issuer} {words}: rotator plan\n")
     return 0

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from rotator.adapters.clock import SystemClock
 from rotator.app.world import World
+from rotator.cli.aftermath import aftermath
 from rotator.cli.argv import Line
 from rotator.cli.exits import USAGE
 from rotator.cli.session import Session, session
@@ -36,15 +37,24 @@ COMMANDS = (
     "audit",
     "token",
     "doctor",
+    "daemon",
     "profiles",
     "hold",
     "release",
+    "rotate",
+    "rollback",
+    "revoke",
+    "import",
     "adopt",
     "reject",
     "attest",
+    "region",
     "state",
 )
 """The commands in the order in which one needs them; each is `command` or `group` of the module of its name."""
+
+MODULES = {"import": "import_"}
+"""Where a module cannot have the command's name."""
 
 
 class LogFormat(StrEnum):
@@ -60,13 +70,16 @@ def run(
     environ: Mapping[str, str],
     wiring: Callable[[World], World] | None,
     clients: "AwsClients | None",
+    run_id: str,
 ) -> int:
     """Carry out a command line; raises what goes wrong."""
     made = Session(environ=environ, clock=clock or SystemClock(), wiring=wiring, clients=clients)
+    made.run_id = run_id
     words = line.words() if line.rest else [*line.options, "--help"]
-    code = build(line.command).main(
-        args=words, prog_name="rotator", standalone_mode=False, obj=made
-    )
+    with aftermath(made, line.command):
+        code = build(line.command).main(
+            args=words, prog_name="rotator", standalone_mode=False, obj=made
+        )
     if not line.rest:
         return USAGE
     return code if isinstance(code, int) else 0
@@ -83,7 +96,7 @@ def build(command: str | None) -> TyperGroup:
     app.callback()(root)
     names = (command,) if command in COMMANDS else COMMANDS
     for name in names:
-        module = importlib.import_module(f"rotator.cli.{name}")
+        module = importlib.import_module(f"rotator.cli.{MODULES.get(name, name)}")
         if group := getattr(module, "group", None):
             app.add_typer(group, name=name)
         else:

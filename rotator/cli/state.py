@@ -1,6 +1,8 @@
 """`rotator state show|export|import|unlock`: the state, for backup and repair."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +11,8 @@ import typer
 from rotator.cli.apply import confirmed
 from rotator.cli.files import read_bounded, write_private
 from rotator.cli.options import Yes
-from rotator.cli.output import print_document, print_text
-from rotator.cli.session import is_terminal, session
+from rotator.cli.output import print_blocks, print_document, print_text
+from rotator.cli.session import Session, require_person, session
 from rotator.domain.codec import encode
 from rotator.errors import Declined, StateDamaged, UsageError
 
@@ -53,23 +55,59 @@ def export(
 def import_(
     ctx: typer.Context,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="What `rotator state export` wrote.")
-    ],
+        Path | None, typer.Argument(metavar="FILE", help="What `rotator state export` wrote.")
+    ] = None,
+    from_regions: Annotated[
+        bool,
+        typer.Option("--from-regions", help="Of what the regions show and the key store holds."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --from-regions: also where the state is as new.")
+    ] = False,
     yes: Yes = False,
 ) -> int:
-    """Replace the state by an exported one; the next plan compares it with what the regions serve."""
+    """Replace the state by an exported one, or make it of the regions; the next plan compares both."""
     from rotator.app.state_ops import import_ as import_state
 
-    if not yes and not is_terminal():
-        raise UsageError(
-            "nobody can be asked here", detail="stdin is not a terminal", hint="add --yes"
-        )
+    if (file is None) != from_regions or (force and not from_regions):
+        raise UsageError("FILE or --from-regions: exactly one says what the state is made of")
+    if not yes:
+        require_person("add --yes")
+    if file is None:
+        return _of_regions(session(ctx), yes=yes, force=force)
     data = _exported(file)
     world = session(ctx).world(feasible=False)
     if not yes and not confirmed(f"Replace the state by {file}?"):
         raise Declined("the state was not replaced")
-    import_state(world, data)
+    with _movable():
+        import_state(world, data)
     print_text("imported; compare it with the regions now: rotator plan\n")
+    return 0
+
+
+@contextmanager
+def _movable() -> Iterator[None]:
+    """What is to be replaced may be damaged itself: then it has to be out of the way first."""
+    try:
+        yield
+    except StateDamaged as error:
+        hint = "move what is there away, the damaged state as well as its -wal and -shm files, and run this again"
+        raise StateDamaged(error.message, detail=error.detail, hint=hint) from error
+
+
+def _of_regions(run: Session, *, yes: bool, force: bool) -> int:
+    from rotator.app.from_regions import Believed, rebuild
+    from rotator.render.text.rebuilt import rebuilt_text
+
+    def ask(found: Sequence[Believed]) -> bool:
+        print_blocks(rebuilt_text(found), run.environ)
+        return confirmed("Believe this?")
+
+    with _movable():
+        found = rebuild(run.world(feasible=False), force=force, confirm=None if yes else ask)
+    if yes:
+        print_blocks(rebuilt_text(found), run.environ)
+    print_text("the state is made anew; nothing was written to any region. Next: rotator plan\n")
     return 0
 
 

@@ -53,7 +53,9 @@ def command(
     then = moment("--as-of", as_of, world.clock.now())
     regions = tuple(region or ())
     check_regions(world, regions)
+    run.aside = then is not None
     report = _look(run, world, regions, then, deadline, samples)
+    run.ended = report.plan
     if junit:
         from rotator.render.junit import junit as to_junit
 

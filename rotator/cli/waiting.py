@@ -1,7 +1,7 @@
 """`verify --wait`: on a terminal a table that is drawn anew with the time left, elsewhere a line for each look."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from rotator.cli.output import as_text
 from rotator.cli.reporter import JsonReporter, TextReporter
 from rotator.cli.session import Session
 from rotator.domain.evidence import Verdict
-from rotator.ports import Reporter
+from rotator.ports import Fact, Reporter
 from rotator.render.text.verify import gate_words, verify_text
 from rotator.render.words import rough
 
@@ -47,7 +47,7 @@ def wait(
 def _reporter(run: Session) -> Reporter:
     """A job that waits for half an hour says so in its log too, where nobody watches."""
     if run.json_logs:
-        return JsonReporter(sys.stderr, run.clock, progress_shown=True)
+        return JsonReporter(sys.stderr, run.clock, progress_shown=True, run=run.run_id)
     return TextReporter(sys.stderr, progress_shown=True)
 
 
@@ -55,19 +55,19 @@ class Later:
     """Implements `ports.Reporter`: keeps warnings until the picture is gone, each once; it shows the progress itself."""
 
     def __init__(self) -> None:
-        self._warnings: dict[str, None] = {}
+        self._warnings: dict[str, Mapping[str, Fact]] = {}
 
-    def progress(self, message: str) -> None:
+    def progress(self, message: str, **facts: Fact) -> None:
         """Something that is being done."""
 
-    def warn(self, message: str) -> None:
+    def warn(self, message: str, **facts: Fact) -> None:
         """Something that should be looked at, in a while."""
-        self._warnings[message] = None
+        self._warnings[message] = facts
 
     def tell(self, reporter: Reporter) -> None:
         """Say it now."""
-        for message in self._warnings:
-            reporter.warn(message)
+        for message, facts in self._warnings.items():
+            reporter.warn(message, **facts)
 
 
 @dataclass(slots=True)

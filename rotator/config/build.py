@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import assert_never
 
 from rotator.config import aliases, rules, sharing
+from rotator.config.audit import audit_spec
+from rotator.config.daemon import daemon_spec
 from rotator.config.effective import Effective, effective, numbers
 from rotator.config.keys import KeysBuilder, keys_spot, keys_written
 from rotator.config.model import (
@@ -22,18 +24,23 @@ from rotator.config.model import (
     SqliteModel,
     VerifierCheckModel,
 )
+from rotator.config.notify import notify_specs
 from rotator.config.places import Problems, Spot
 from rotator.config.reach import aws_spec
 from rotator.config.reading import Entry, Reading
+from rotator.config.schedule import schedule_of
 from rotator.config.settings import (
+    AuditSpec,
     AwsSpec,
     CloudFrontSpec,
+    DaemonSpec,
     DocumentSpec,
     FileSpec,
     IssuerSpec,
     KeysSpec,
     KmsSpec,
     LocalKeysSpec,
+    NotifySpec,
     Number,
     RegionSpec,
     S3Spec,
@@ -59,6 +66,11 @@ class Built:
     state: StateSpec
     state_written: tuple[Number, ...]
     issuers: tuple[IssuerSpec, ...]
+    daemon: DaemonSpec
+    audit: AuditSpec
+    notify: tuple[NotifySpec, ...]
+    textfile: str | None
+    metrics_written: tuple[Number, ...]
     infeasible: Problems
     warnings: Problems
     notes: Problems
@@ -74,6 +86,7 @@ class Built:
                 "policy": encode(spec.setup.policy),
                 "keys": keys[spec.keys],
                 "regions": encode(spec.regions),
+                **({"schedule": spec.setup.schedule.written()} if spec.setup.schedule else {}),
             }
             for spec in self.issuers
         }
@@ -88,6 +101,7 @@ def build(reading: Reading, base: Path, problems: Problems) -> Built:
     rules.unknown_verifiers(config, main, entries, problems)
     rules.unknown_waves(config, main, entries, problems)
     rules.insecure_urls(config, main, entries, problems)
+    rules.insecure_readers(config, main, problems)
     rules.paths_of_edges(config, main, problems)
     if not entries and not reading.cured:
         problems.add(main.at("issuers"), "at least one issuer is needed")
@@ -102,11 +116,19 @@ def build(reading: Reading, base: Path, problems: Problems) -> Built:
     sharing.shared_places(specs, reading, base, problems)
     sharing.shared_urls(specs, entries, main, problems)
     aliases.shared_aliases(specs, [keys_spot(entry, reading) for entry in entries], problems)
-    state_spot = main.at("state") if "state" in config.model_fields_set else None
+
+    def section(name: str) -> Spot | None:
+        return main.at(name) if name in config.model_fields_set else None
+
     built = Built(
         _state(config.state),
-        written(config.state, state_spot),
+        written(config.state, section("state")),
         specs,
+        daemon_spec(config.daemon, section("daemon")),
+        audit_spec(config.audit, section("audit")),
+        notify_specs(config.notify, main.at("notify"), allow_insecure=config.allow_insecure),
+        config.metrics.textfile,
+        written(config.metrics, metrics) if (metrics := section("metrics")) else (),
         *(Problems(main.label) for _ in range(3)),
     )
     for spec, entry, policy in zip(specs, entries, policies, strict=True):
@@ -141,6 +163,7 @@ class _Builder:
                 tuple(_region_setup(self._base, region, keys, entry.name) for region in regions),
                 has_jwks_url=entry.model.jwks_url is not None,
                 rollback_window=keys.rollback_window if isinstance(keys, KmsSpec) else None,
+                schedule=schedule_of(entry.model.schedule, self._reading.config.schedule),
             ),
             keys=keys,
             jwks_url=entry.model.jwks_url,
@@ -230,13 +253,18 @@ def _region_setup(base: Path, region: RegionSpec, keys: KeysSpec, issuer: str) -
         aws_region=None if isinstance(keys, LocalKeysSpec) else region.aws.region,
         alias=_filled(keys.alias, issuer) if isinstance(keys, KmsSpec) else None,
         cache_control=header,
+        has_edge=region.cdn is not None,
     )
 
 
 def _judge(
     built: Built, spec: IssuerSpec, policy: Mapping[str, Spot], entry: Entry, reading: Reading
 ) -> None:
-    spots = {**policy, "rollback_window": keys_spot(entry, reading).at("rollback_window")}
+    spots = {
+        **policy,
+        "rollback_window": keys_spot(entry, reading).at("rollback_window"),
+        "schedule": (entry.spot if entry.model.schedule else reading.main).at("schedule"),
+    }
     for inequality in feasibility.problems(spec.setup):
         places = _spots(inequality.members, entry, reading.main)
         if not any(reading.is_cured(place) for place in places):

@@ -19,6 +19,10 @@ from pydantic import (
 )
 
 from rotator.config import profiles
+from rotator.config.audit import AuditModel
+from rotator.config.daemon import DaemonModel
+from rotator.config.notify import MetricsModel, Notify
+from rotator.config.schedule import ScheduleModel
 from rotator.config.values import (
     EMPTY_WHEN_NULL,
     Address,
@@ -28,7 +32,6 @@ from rotator.config.values import (
     CacheControl,
     Count,
     CountOrNone,
-    Cron,
     DeletionWindow,
     Distribution,
     Duration,
@@ -37,7 +40,6 @@ from rotator.config.values import (
     FileTemplate,
     FolderPath,
     History,
-    Listen,
     Name,
     NtpServer,
     ObjectKey,
@@ -366,16 +368,8 @@ class IssuerModel(_Model):
     regions: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """The regions it has; all of them when left out."""
     keys: Keys | None = None
-
-
-class DaemonModel(_Model):
-    """What `rotator daemon` goes by."""
-
-    listen: Listen = "127.0.0.1:9464"
-    apply: Cron = "17 6 * * *"
-    timezone: Text = "UTC"
-    jitter: Duration = Field(default="10m", validate_default=True)
-    verify_every: Positive = Field(default="5m", validate_default=True)
+    schedule: ScheduleModel | None = None
+    """Its own windows, in place of those for all."""
 
 
 class IssuersModel(_Model):
@@ -397,4 +391,9 @@ class ConfigModel(_Model):
     issuers: Annotated[dict[Name, IssuerModel], EMPTY_WHEN_NULL] = {}
     issuers_from: Text | None = None
     """A glob of files that hold more issuers by name."""
+    schedule: ScheduleModel | None = None
+    """When a switch may begin; at any time when left out."""
     daemon: Annotated[DaemonModel, EMPTY_WHEN_NULL] = DaemonModel()
+    audit: Annotated[AuditModel, EMPTY_WHEN_NULL] = AuditModel()
+    notify: Annotated[Notify, BeforeValidator(_none_is_no_list)] = ()
+    metrics: Annotated[MetricsModel, EMPTY_WHEN_NULL] = MetricsModel()

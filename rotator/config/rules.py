@@ -1,7 +1,6 @@
 """What a well-formed configuration must still not say: verifiers, waves and edges that there are not, insecure URLs."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from rotator.config.model import (
@@ -13,6 +12,7 @@ from rotator.config.model import (
 )
 from rotator.config.places import Problems, Spot
 from rotator.config.reading import Entry
+from rotator.domain.hosts import is_loopback
 
 
 def unknown_verifiers(
@@ -67,6 +67,18 @@ def insecure_urls(
             )
 
 
+def insecure_readers(config: ConfigModel, main: Spot, problems: Problems) -> None:
+    """Refuse to tell anybody over http: but on this host, unless it is allowed there."""
+    for i, model in enumerate(config.notify):
+        allowed = model.allow_insecure or config.allow_insecure
+        if model.url and not allowed and _insecure(model.url):
+            text = (
+                "http: lets anyone on the way read what is told, and keep it from you; write https:, or"
+                " allow_insecure: true beside the url"
+            )
+            problems.add(main.at("notify", i, "url"), text)
+
+
 def _urls(
     config: ConfigModel, main: Spot, entries: Sequence[Entry]
 ) -> Iterator[tuple[Spot, str | None, bool]]:
@@ -91,10 +103,4 @@ def _endpoints(spot: Spot, aws: AwsModel) -> Iterator[tuple[Spot, str | None, bo
 
 def _insecure(url: str) -> bool:
     parts = urlsplit(url)
-    if parts.scheme != "http":
-        return False
-    host = parts.hostname or ""
-    try:
-        return not ip_address(host).is_loopback
-    except ValueError:
-        return host != "localhost" and not host.endswith(".localhost")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")

@@ -4,12 +4,13 @@ Paths are as written, with `{issuer}` and `~` filled in; relative ones are relat
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, assert_never
 
 from rotator.domain.checks import CheckSpec, HttpCheck
+from rotator.domain.notice import Topic
 from rotator.domain.policy import IssuerSetup
 
 SESSION_NAME = "rotator"
@@ -165,6 +166,62 @@ class IssuerSpec:
         return self.setup.name
 
 
+@dataclass(frozen=True, slots=True)
+class AuditSpec:
+    """Checkpoints of the audit log: who signs, how often, and where copies go. `key` None: none are made.
+
+    `written` is the section for people, empty where nobody wrote one.
+    """
+
+    key: str | None = None
+    every: timedelta = timedelta(days=1)
+    copies: str | None = None
+    written: tuple[Number, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSpec:
+    """How the daemon runs: where it listens, when it applies (a cron line or a duration) and how often it looks.
+
+    `where` is the file and line of `apply`, empty where nobody wrote the section; `written` is the section for people.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9464
+    apply: str = "17 6 * * *"
+    timezone: str = "UTC"
+    jitter: timedelta = timedelta(minutes=10)
+    verify_every: timedelta = timedelta(minutes=5)
+    token_file: str | None = None
+    token_env: str | None = None
+    written: tuple[Number, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSpec:
+    """Something that need not stand in the configuration: as it is, or the variable or file that holds it."""
+
+    value: str | None = field(default=None, repr=False)
+    env: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySpec:
+    """Somebody who is told what happens; `secret` None: messages are not signed."""
+
+    kind: str
+    name: str
+    url: SecretSpec
+    secret: SecretSpec | None
+    topics: frozenset[Topic]
+    repeat: timedelta
+    allow_insecure: bool
+    where: str = ""
+    """The file and line where it stands."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A configuration that can be used.
@@ -179,7 +236,12 @@ class Settings:
     digest: str
     state: StateSpec
     issuers: tuple[IssuerSpec, ...]
+    daemon: DaemonSpec = DaemonSpec()
     state_written: tuple[Number, ...] = ()
+    audit: AuditSpec = AuditSpec()
+    notify: tuple[NotifySpec, ...] = ()
+    textfile: str | None = None
+    metrics_written: tuple[Number, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from rotator.config.settings import IssuerSpec, Number, Settings
+from rotator.config.settings import IssuerSpec, NotifySpec, Number, Settings
+from rotator.domain.notice import Topic
 from rotator.domain.policy import Policy, Special
 from rotator.domain.times import say
 from rotator.domain.timing import lead, slowest_verifier, staleness, unbounded_verifiers
 from rotator.planning.feasibility import (
-    Inequality,
     history_needed,
     inequalities,
     keys_bound,
     least_signer_stop,
     worst_staleness,
 )
+from rotator.planning.inequalities import Inequality
 
 _NO_END = {
     Special.UNBOUNDED: "at restart",
@@ -56,8 +57,22 @@ def explain(settings: Settings) -> tuple[IssuerShown, ...]:
 def show(settings: Settings) -> str:
     """The same as plain text, after the state: two columns and the source."""
     blocks = [["state", *_table(settings.state_written, "  ")]]
+    sections = {
+        "daemon": settings.daemon.written if settings.daemon.where else (),
+        "audit": settings.audit.written,
+        "notify": tuple(map(_reader, settings.notify)),
+        "metrics": settings.metrics_written,
+    }
+    blocks += [[name, *_table(rows, "  ")] for name, rows in sections.items() if rows]
     blocks += [list(_lines(issuer)) for issuer in explain(settings)]
     return "\n".join("\n".join(lines) + "\n" for lines in blocks)
+
+
+def _reader(spec: NotifySpec) -> Number:
+    """Who is told of what and how often again; where to is a secret as often as not."""
+    topics = ", ".join(topic for topic in Topic if topic in spec.topics)
+    signed = "" if spec.secret else ", unsigned"
+    return Number(spec.name, f"{spec.kind}: {topics}; every {say(spec.repeat)}{signed}", spec.where)
 
 
 def _delays(spec: IssuerSpec) -> Iterator[Number]:
@@ -78,9 +93,20 @@ def _delays(spec: IssuerSpec) -> Iterator[Number]:
     limit, tightest = keys_bound(policy)
     bound = f"verifiers.{tightest.name}.max_keys" if tightest else "history_max"
     yield Number("keys allowed", str(limit), bound)
+    yield from _windows(spec)
     edge = spec.setup.cache_of(worst_staleness(spec.setup)[0]).max_age
     yield from _learned(policy, edge)
     yield from _dropped(policy, edge)
+
+
+def _windows(spec: IssuerSpec) -> Iterator[Number]:
+    schedule = spec.setup.schedule
+    if schedule is None:
+        return
+    for window in schedule.windows:
+        yield Number("switches begin", str(window), f"schedule, {schedule.zone_name}")
+    for blackout in schedule.blackouts:
+        yield Number("no switch begins", str(blackout), f"schedule, {schedule.zone_name}")
 
 
 def _learned(policy: Policy, edge: timedelta) -> Iterator[Number]:

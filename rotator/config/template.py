@@ -62,12 +62,28 @@ _WAVES = """\
 """
 
 _ISSUERS = """
+# A switch begins only inside these windows and on no blackout day, here or under an issuer. Publishing, repairs, removals,
+# rollback and revoke need none; have rotator run inside them.
+#schedule: {timezone: Europe/Berlin, windows: ["Mon-Fri 09:00-16:00"], blackout: [2026-12-20/2027-01-03]}
+
 # One `iss`, one key set.
 issuers:
   accounts:
     url: https://auth.example.com
     # The URL that clients are told, where one stands in front of all regions; it gates a switch like a region:
     #jwks_url: https://auth.example.com/.well-known/jwks.json
+
+# Signed checkpoints make a cut audit log show; the key is Ed25519: openssl genpkey -algorithm ed25519 -out checkpoint.pem
+#audit: {checkpoint_key: checkpoint.pem, checkpoint_every: 24h}
+
+# Who is told of switches, closed gates, what is overdue, foreign keys and revocations; url_env names the variable that has it:
+#notify: [{kind: slack, url_env: SLACK_WEBHOOK_URL}, {kind: webhook, url: "https://ops.example.com/rotator", secret_env: HOOK_SECRET}]
+
+# Metrics of runs that end, for node_exporter's textfile collector; the daemon serves its own.
+#metrics: {textfile: /var/lib/node_exporter/textfile/rotator.prom}
+
+# `rotator daemon` in place of a scheduler that calls `rotator apply --yes`. Other addresses than this host's need a token.
+#daemon: {listen: "127.0.0.1:9464", apply: "17 6 * * *", timezone: UTC, jitter: 10m, verify_every: 5m}
 """
 
 _FOLDER = """\

@@ -43,9 +43,7 @@ _ALIAS: Final = re.compile(r"alias/[A-Za-z0-9/_-]+", re.ASCII)
 _ALIAS_MAX: Final = 256
 _NAME_MAX: Final = 64
 _DELETION: Final = range(7, 31)
-_LISTEN: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
 _NTP: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(:(\d{1,5}))?", re.ASCII)
-_CRON: Final = re.compile(r"[0-9A-Za-z*/,#LW?-]+( +[0-9A-Za-z*/,#LW?-]+){4}", re.ASCII)
 
 
 def shown(value: object) -> str:
@@ -251,13 +249,6 @@ def _matching(pattern: re.Pattern[str], expected: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _port(value: str) -> str:
-    match = _LISTEN.fullmatch(value)
-    if not match or int(match[2]) > 65_535:
-        raise ValueError(f"host:port expected, such as 127.0.0.1:9464, not {shown(value)}")
-    return value
-
-
 def _address(value: str) -> str:
     try:
         return str(ip_address(value.strip("[]")))
@@ -337,7 +328,5 @@ DeletionWindow = Annotated[Duration, AfterValidator(_whole_days)]
 Address = Annotated[Text, AfterValidator(_address)]
 NtpServer = Annotated[Text, AfterValidator(_ntp_server)]
 Samples = Annotated[StrictInt, Field(ge=1, le=20)]
-Listen = Annotated[Text, AfterValidator(_port)]
-Cron = Annotated[Text, _matching(_CRON, "a cron line of five fields")]
 EMPTY_WHEN_NULL = BeforeValidator(_none_is_empty)
 """A section whose lines are all commented out says nothing, which is not an error."""

@@ -41,9 +41,11 @@ debian_packages() {
     command -v node >/dev/null || wanted+=(nodejs)
     command -v npm >/dev/null || wanted+=(npm)
     command -v systemd-analyze >/dev/null || wanted+=(systemd)
+    command -v chromium >/dev/null || wanted+=(chromium fonts-dejavu-core)
     PATH=$sbin command -v nginx >/dev/null || wanted+=(nginx-light)
     PATH=$sbin command -v apache2 >/dev/null || wanted+=(apache2)
     [[ -e /usr/lib/apache2/modules/mod_auth_openidc.so ]] || wanted+=(libapache2-mod-auth-openidc)
+    command -v promtool >/dev/null || wanted+=(prometheus)
     [[ ${#wanted[@]} -gt 0 ]] || return 0
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
         left_out "the commands of the Debian packages ${wanted[*]} (needs root and apt-get, or install them yourself)"

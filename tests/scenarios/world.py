@@ -17,8 +17,10 @@ from rotator.domain.plan import IssuerPlan, Wait
 from rotator.domain.policy import CacheLifetime, IssuerSetup, Policy, RegionSetup
 from rotator.domain.signing import SigningDocument, parse_signing
 from rotator.domain.state import IssuerState
+from rotator.domain.windows import Schedule
 from tests.fakes.catalogues import MemoryCatalogue
 from tests.fakes.clock import FakeClock
+from tests.fakes.edges import MemoryEdge
 from tests.fakes.keys import MemoryKeys
 from tests.fakes.kms import MemoryAlias, MemoryKms
 from tests.fakes.probe import Edge, FakeProbe
@@ -51,6 +53,7 @@ class Regions:
     reporter: RecordingReporter = field(default_factory=RecordingReporter)
     checks: dict[str, tuple[CheckSpec, ...]] = field(default_factory=dict)
     """More checks of a region than its public URL."""
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         self.state = MemoryState(self.clock)
@@ -59,6 +62,7 @@ class Regions:
         self.signings: dict[str, MemoryTarget] = {}
         self.aliases: dict[str, MemoryAlias] = {}
         self.edges: dict[str, Edge] = {}
+        self.caches: dict[str, MemoryEdge] = {}  # by region, where rotator can have them dropped
         for name in self.names:
             self._add(name)
         self.edges["jwks_url"] = self._edge(self.names[0])
@@ -97,6 +101,12 @@ class Regions:
         for _ in range(int(days * DAY / every)):
             self.clock.advance(every)
             self.apply()
+
+    def ages(self, days: int) -> None:
+        """As `runs`, from the first keys on, with one leap to the eve of the first switch: before it nothing is due."""
+        leap = min(days, 89)
+        self.runs(leap, every=max(leap, 1) * DAY)
+        self.runs(days - leap)
 
     def remembered(self) -> IssuerState:
         """The stored state."""
@@ -163,6 +173,10 @@ class Regions:
         self.names = (*self.names, region)
         self._add(region)
 
+    def leave(self, region: str) -> None:
+        """A region leaves the configuration; what it holds and what its signers do stays as it is."""
+        self.names = tuple(name for name in self.names if name != region)
+
     def set_policy(self, **changes: Any) -> None:
         """The operator edits the policy."""
         self.policy = replace(self.policy, **changes)
@@ -188,18 +202,22 @@ class Regions:
                 self.with_urls,
                 aws_region=name if self.kms or self.wrapped else None,
                 alias=ALIAS if self.kms else None,
+                has_edge=name in self.caches,
             )
             for name in self.names
         )
         url = "https://auth.example.com"
         window = self.rollback_window if self.kms else None
-        setup = IssuerSetup("accounts", url, self.policy, setups, self.with_jwks_url, window)
+        setup = IssuerSetup(
+            "accounts", url, self.policy, setups, self.with_jwks_url, window, self.schedule
+        )
         ports = {
             name: RegionPorts(
                 self.jwks[name],
                 self.signings[name],
                 self.checks_of(name),
                 self.aliases.get(name),
+                self.caches.get(name),
             )
             for name in self.names
         }

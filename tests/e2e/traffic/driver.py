@@ -23,11 +23,21 @@ AGAIN_AFTER_S: Final = numbers.TOKEN_S - 2.0
 
 
 @dataclass(frozen=True, slots=True)
+class Forged:
+    """What a verifier made of a thief's tokens, and when it last did; milliseconds since 1970, None for never."""
+
+    accepted: int
+    rejected: int
+    last_accepted: int | None
+    last_rejected: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """What one verifier did. `tokens` are new ones, `answers` count those checked again too.
 
     `kids` says how many tokens of each key it accepted. `failed` are requests without a verdict, `late` tokens that ran
-    out before one came, `dropped` those that were never asked about.
+    out before one came, `dropped` those that were never asked about; `forged` ones count nowhere else.
     """
 
     region: str
@@ -40,6 +50,7 @@ class Row:
     dropped: int
     worst_ms: int
     kids: Mapping[str, int]
+    forged: Forged
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,7 @@ class Report:
                     Rejection(verifier=kind, region=region, **one) for one in each.pop("rejections")
                 ]
                 each.pop("accepted")
+                each["forged"] = Forged(**each["forged"])
                 rows.append(Row(region=region, **each))
         rejections.sort(key=lambda one: one.at)
         return cls(document["elapsed_s"], tuple(rows), tuple(rejections), tuple(failures), signers)
@@ -122,6 +134,7 @@ class Driver:
         rate: float,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._stolen = folder / "stolen.json"
         regions = [
             {
                 "name": name,
@@ -129,6 +142,7 @@ class Driver:
                 "base": str(base),
                 "passphrase": str(base / ".rotator" / "keys" / "passphrase"),
                 "rate": rate / len(signing),
+                "stolen": str(self._stolen),
                 "again_every": AGAIN_EVERY,
                 "again_after_s": AGAIN_AFTER_S,
                 "verifiers": verifiers.specs[name],
@@ -145,6 +159,12 @@ class Driver:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
+
+    def steal(self, kid: str, pem: str) -> None:
+        """From now on a thief in every region signs with that private half too (ES256, PKCS#8 without a passphrase)."""
+        told = self._stolen.with_suffix(".new")
+        told.write_text(json.dumps({"kid": kid, "alg": "ES256", "pem": pem}))
+        told.replace(self._stolen)
 
     def so_far(self) -> Report:
         """The counts of about a second ago."""

@@ -80,10 +80,14 @@ def edges(folder: Path, roots: Mapping[str, Path]) -> Iterator[Edges]:
 
 @dataclass(frozen=True, slots=True)
 class Verifiers:
-    """The verifiers by region, and the URLs at which some of them say which keys they hold."""
+    """The verifiers by region, and the URLs at which some of them say which keys they hold.
+
+    `longest` are those that keep a key for minutes or until they are restarted.
+    """
 
     specs: Mapping[str, list[Spec]]
     health: Mapping[str, list[str]]
+    longest: tuple[Verifier, ...]
 
 
 @contextlib.contextmanager
@@ -134,7 +138,8 @@ def verifiers(folder: Path, at: Edges) -> Iterator[Verifiers]:
                 _asked(pyjwts[AP], 2, 2),
             ],
         }
-        yield Verifiers(specs, {name: list(_health(specs[name])) for name in REGIONS})
+        health = {name: list(_health(specs[name])) for name in REGIONS}
+        yield Verifiers(specs, health, (module, bao))
 
 
 def _health(specs: list[Spec]) -> Iterator[str]:

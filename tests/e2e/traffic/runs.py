@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +16,7 @@ from tests.e2e.traffic.driver import Driver, Rejection, Report
 from tests.e2e.traffic.naive import Naive, kid_of
 from tests.e2e.traffic.regions import AP, EU, US, Edges, Verifiers, edges, verifiers
 from tests.e2e.year import OneProcess
+from tests.servers.verifiers import Verifier
 
 RATE: Final = 1500.0
 """Tokens a second, in all regions together."""
@@ -65,7 +68,18 @@ class Ungated:
 
 def gated(folder: Path, *, tokens: int, removals: int, limit_s: float) -> Gated:
     """rotator runs every second until so many tokens were checked and so many old keys have left."""
-    place = Place(folder / "place", file_config(**numbers.POLICY), clock=SystemClock())
+    with at_work(folder, numbers.POLICY) as (place, driver, _):
+        codes = _keep_running(place, driver, tokens, removals, limit_s)
+        report = driver.finish()
+        return Gated(report, tuple(place.history()), tuple(codes))
+
+
+@contextmanager
+def at_work(
+    folder: Path, policy: Mapping[str, Any]
+) -> Iterator[tuple[Place, Driver, tuple[Verifier, ...]]]:
+    """Three regions that sign with their first key, under traffic; the last are the verifiers that keep keys longest."""
+    place = Place(folder / "place", file_config(**policy), clock=SystemClock())
     place.wiring = OneProcess()
     roots = {name: place.folder / "regions" / name for name in REGIONS}
     with edges(folder / "edges", roots) as at:
@@ -77,9 +91,7 @@ def gated(folder: Path, *, tokens: int, removals: int, limit_s: float) -> Gated:
             Driver(folder / "traffic", place.folder, signing, behind, RATE) as driver,
         ):
             _ask_verifiers(place, behind)
-            codes = _keep_running(place, driver, tokens, removals, limit_s)
-            report = driver.finish()
-    return Gated(report, tuple(place.history()), tuple(codes))
+            yield place, driver, behind.longest
 
 
 def naive(folder: Path, *, rotations: int, every_s: float) -> Ungated:

@@ -1,15 +1,18 @@
 // One region: signs at a steady rate, hands its tokens out to all regions in turn, and puts the ones it is handed before
-// its verifiers: each at once, some again when they have grown old. Libraries that can tell say at their `health` port which
+// its verifiers: each at once, some again when they have grown old. Where a key can be stolen (`stolen`), a thief puts
+// forged tokens before every verifier of the region too, which are counted apart. Libraries that can tell say at their `health` port which
 // keys they hold (contract §3).
 import { createServer } from "node:http";
 import { parentPort, workerData } from "node:worker_threads";
 
+import { Forger } from "./forger.mjs";
 import { Signer } from "./signer.mjs";
 import { verifierOf } from "./verifiers.mjs";
 
 const { name, issuer, audience, regions, rate, again_every, again_after_s, verifiers } = workerData;
 const TICK_MS = 20;
 const LONGEST_PAUSE_MS = 100; // a thread that stalled does not make up for more
+const FORGE_EVERY_MS = 100;
 const MOST_WAITING = 500; // before one verifier; more would only grow old there
 
 const signer = new Signer(workerData);
@@ -23,6 +26,7 @@ const lanes = verifiers.map((spec) => ({
   rejections: [],
   failures: [],
   worst_ms: 0,
+  forged: { accepted: 0, rejected: 0, last_accepted: null, last_rejected: null }, // moments in milliseconds since 1970
 }));
 const turns = lanes.flatMap((lane) => Array(lane.weight).fill(lane));
 const ageing = [];
@@ -51,7 +55,14 @@ async function check(lane, token) {
   go(lane);
 }
 
+function noteForged({ forged }, started, verdict) {
+  if (verdict === "failed") return;
+  forged[verdict] += 1;
+  forged[`last_${verdict}`] = started;
+}
+
 function note(lane, token, started, { verdict, why }) {
+  if (token.forged) return noteForged(lane, started, verdict);
   const now = Date.now();
   lane.worst_ms = Math.max(lane.worst_ms, now - started);
   if (verdict === "rejected" && now >= token.exp * 1000) {
@@ -81,6 +92,15 @@ for (const { health, holds } of lanes.filter((lane) => lane.health)) {
   }).listen(health, "127.0.0.1");
 }
 
+const forger = new Forger(workerData);
+function forge() {
+  const token = forger.sign(Date.now());
+  for (const lane of token ? lanes : []) {
+    lane.waiting.unshift(token);
+    go(lane);
+  }
+}
+
 let before = Date.now();
 let due = 0;
 function tick() {
@@ -101,15 +121,16 @@ function tick() {
 
 // The rejections one by one only at the end: they may be thousands.
 function report(last) {
-  const told = lanes.map(({ kind, counts, kids, rejections, failures, worst_ms }) => ({
-    ...{ kind, ...counts, kids, failures, worst_ms },
+  const told = lanes.map(({ kind, counts, kids, rejections, failures, worst_ms, forged }) => ({
+    ...{ kind, ...counts, kids, failures, worst_ms, forged },
     rejections: last ? rejections : [],
   }));
-  const signs = { kid: signer.kid, signed, refused: signer.refused, failures: signer.failures };
+  const signs = { kid: signer.kid, signed, refused: signer.refused, failures: signer.failures, last: signer.last };
   parentPort.postMessage({ report: { signs, verifiers: told }, last });
 }
 
 setInterval(tick, TICK_MS);
+const forging = workerData.stolen && setInterval(forge, FORGE_EVERY_MS);
 const reporting = setInterval(() => report(false), 500);
 parentPort.on("message", ({ tokens, stop }) => {
   if (tokens) tokens.forEach(put);
@@ -120,6 +141,7 @@ parentPort.on("message", ({ tokens, stop }) => {
 function finish() {
   stopping = true;
   clearInterval(reporting);
+  clearInterval(forging);
   const begun = Date.now();
   const over = () => Date.now() - begun > 200 && lanes.every((lane) => !lane.busy && !lane.waiting.length);
   setInterval(() => over() && report(true), 50);

@@ -8,6 +8,7 @@ const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url
 
 export class Signer {
   refused = 0; // tokens that it would not sign, since its orders were too old
+  last = {}; // kid → when it last signed with that key, in milliseconds since 1970
   failures = 0; // looks at its orders that came to nothing
   #serial = 0;
 
@@ -51,6 +52,7 @@ export class Signer {
     const claims = { iss: this.issuer, aud: this.audience, sub: this.audience, iat, exp, jti };
     const text = `${this.head}.${encode(claims)}`;
     const signature = sign("sha256", Buffer.from(text), { key: this.key, dsaEncoding: "ieee-p1363" });
+    this.last[this.kid] = now;
     return { text: `${text}.${signature.toString("base64url")}`, kid: this.kid, exp, at: now, from: this.name };
   }
 }

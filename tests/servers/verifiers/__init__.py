@@ -6,6 +6,7 @@ Only the times of that caching can be set, so that a rotation of months fits int
 from __future__ import annotations
 
 import http.client
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -20,7 +21,7 @@ SUBJECT = "traffic"
 class Verifier:
     """A running verifier: a request to it carries a token, and its status says whether that was accepted.
 
-    `kind` names the software. A GET carries the token as a bearer; where `login` is set, a POST carries it in JSON
+    `restart` starts it anew, without the keys it held. `kind` names the software. A GET carries the token as a bearer; where `login` is set, a POST carries it in JSON
     beside those members. `accepts` and `rejects` are the statuses that are verdicts; any other is a failure to answer.
     """
 
@@ -31,6 +32,7 @@ class Verifier:
     accepts: int = HTTPStatus.OK
     rejects: int = HTTPStatus.UNAUTHORIZED
     login: dict[str, str] = field(default_factory=dict)
+    restart: Callable[[], None] | None = None
 
     @property
     def endpoint(self) -> dict[str, Any]:

@@ -42,9 +42,14 @@ def apache(log: Path, jwks_url: str, trusts: Path) -> Iterator[Verifier]:
             )
         )
         process = ServerProcess([binary, "-D", "FOREGROUND", "-f", file], log=log)
-        process.start(lambda: answers(port, "/page"))
+
+        def start() -> None:
+            process.kill()
+            process.start(lambda: answers(port, "/page"))
+
+        start()
         try:
-            yield Verifier("mod_auth_openidc", port, "/page", process)
+            yield Verifier("mod_auth_openidc", port, "/page", process, restart=start)
         finally:
             process.kill()
 

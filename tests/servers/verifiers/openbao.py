@@ -36,12 +36,22 @@ def openbao(directory: Path, jwks_url: str, issuer: str) -> Iterator[Verifier]:
         log=directory / "openbao.log",
         env={"HOME": str(directory)},
     )
-    process.start(lambda: answers(port, "/v1/sys/health"))
-    try:
+
+    def start() -> None:
+        process.kill()
+        process.start(lambda: answers(port, "/v1/sys/health"))
         _configure(port, jwks_url, issuer)
-        path = "/v1/auth/jwt/login"
+
+    try:
+        start()
         yield Verifier(
-            "openbao", port, path, process, rejects=HTTPStatus.BAD_REQUEST, login={"role": _ROLE}
+            "openbao",
+            port,
+            "/v1/auth/jwt/login",
+            process,
+            rejects=HTTPStatus.BAD_REQUEST,
+            login={"role": _ROLE},
+            restart=start,
         )
     finally:
         process.kill()

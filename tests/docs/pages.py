@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "runbooks").glob("*.md"))]
+TAKEOVERS = sorted(
+    page for page in (ROOT / "docs/takeover").glob("*.md") if page.name != "README.md"
+)
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs/history.md",
+    *sorted((ROOT / "runbooks").glob("*.md")),
+    *TAKEOVERS,
+]
 
 _DIRECTIVE = re.compile(r"<!-- (setup|then): (.+) -->")
 

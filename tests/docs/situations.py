@@ -10,9 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
 from rotator.adapters.sqlite_state import SqliteState
 from rotator.config.template import template
 from tests.docs.story import Story
+from tests.docs.takeovers import TAKEOVERS
 
 REGIONS: Final = ("us-east-1", "eu-central-1", "ap-northeast-1")
 _STALE: Final = "203.0.113.9"
@@ -159,6 +163,49 @@ def another_run_is_at_work(story: Story) -> None:
     store.acquire("ops-2:815", timedelta(seconds=60))
 
 
+def a_checkpoint_key(story: Story) -> None:
+    """Runs sign checkpoints of the audit log from now on; the public half goes to whoever audits."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
+    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, form, plain)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    (story.folder / "checkpoint.pem").write_bytes(private)
+    (story.folder / "checkpoint.pub").write_bytes(public)
+    _configure(story, "\naudit: {checkpoint_key: checkpoint.pem, checkpoint_copies: copies.txt}\n")
+
+
+def the_end_of_the_log_is_cut_off(story: Story) -> None:
+    """Whoever can write the database can also write where its log ends."""
+    with sqlite3.connect(story.folder / ".rotator" / "state.db") as connection:
+        connection.execute("DELETE FROM audit WHERE number > 20")
+        connection.execute(
+            "UPDATE audit_head SET (number, digest) = (SELECT number, digest FROM audit WHERE number = 20)"
+        )
+    connection.close()
+
+
+def an_older_state_is_restored(story: Story) -> None:
+    """What `state export backup.json` kept comes back in place of what was saved since."""
+    story.quietly("state import backup.json --yes")
+
+
+def a_region_leaves_the_configuration(story: Story) -> None:
+    path = story.folder / "rotator.yaml"
+    head, _, rest = path.read_text("utf-8").partition("  ap-northeast-1:\n")
+    path.write_text(head + rest[rest.index("\n# One `iss`") :], "utf-8")
+
+
+def switches_only_in_office_hours(story: Story) -> None:
+    _configure(story, '\nschedule: {timezone: UTC, windows: ["Mon-Fri 09:00-16:00"]}\n')
+
+
+def _configure(story: Story, text: str) -> None:
+    with (story.folder / "rotator.yaml").open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
 SITUATIONS: Final[dict[str, Callable[[Story], None]]] = {
     "an empty folder": an_empty_folder,
     "the first keys": the_first_keys,
@@ -185,4 +232,10 @@ SITUATIONS: Final[dict[str, Callable[[Story], None]]] = {
     "the state is gone": the_state_is_gone,
     "the state is damaged": the_state_is_damaged,
     "another run is at work": another_run_is_at_work,
+    "a checkpoint key": a_checkpoint_key,
+    "the end of the log is cut off": the_end_of_the_log_is_cut_off,
+    "an older state is restored": an_older_state_is_restored,
+    "a region leaves the configuration": a_region_leaves_the_configuration,
+    "switches only in office hours": switches_only_in_office_hours,
+    **TAKEOVERS,
 }

@@ -17,6 +17,7 @@ import pytest
 
 from rotator.adapters.clock import SystemClock
 from rotator.adapters.sqlite_state import SqliteState
+from rotator.adapters.sqlite_state.database import explained
 from rotator.domain.audit import verify_chain
 from rotator.domain.evidence import Evidence
 from rotator.domain.state import IssuerState
@@ -181,6 +182,18 @@ def test_a_full_disk_is_said_and_leaves_the_state_as_it_was(path: Path) -> None:
     assert not isinstance(caught.value, StateDamaged)
     assert store.load("accounts") == before
     assert store.save(lease, before, ()).serial == before.serial + 1
+
+
+@pytest.mark.parametrize(
+    ("folder", "words", "hint"),
+    [("/proc", "the disk is full", "make room there: df /proc"), ("/", "with an error", "runbook")],
+)
+def test_an_error_of_a_disk_that_is_full_is_called_that(folder: str, words: str, hint: str) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    said = explained(Path(folder) / "state.db", error)  # /proc never has room for anything
+    assert words in said.detail
+    assert hint in said.hint
 
 
 @contextmanager

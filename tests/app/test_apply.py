@@ -20,7 +20,7 @@ EU = "eu-central-1"
 def due_switch() -> Regions:
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     world.clock.advance(DAY)
     return world
 

@@ -8,9 +8,10 @@ import jwt
 import pytest
 
 from rotator.app.audit import audit
+from rotator.app.history import history
 from rotator.app.hold import hold, release
 from rotator.app.state_ops import export, import_, show, unlock
-from rotator.app.status import history, status
+from rotator.app.status import status
 from rotator.app.token import TokenWanted, key_by_prefix, make_token
 from rotator.app.verify import verify, wait_until_open
 from rotator.domain.evidence import Verdict
@@ -69,7 +70,7 @@ class TestToken:
             )
 
     def test_a_retired_key_signs_no_more(self, world):
-        world.runs(days=91)
+        world.ages(days=91)
         wanted = TokenWanted(region=US, kid=world.key(0).kid, claims={})
         with pytest.raises(TokenRefused, match="is retired"):
             make_token(world.world(), "accounts", wanted)
@@ -110,7 +111,7 @@ class TestHold:
 
     def test_releasing_what_is_not_held_changes_nothing(self, world):
         serial = world.remembered().serial
-        release(world.world(), "accounts", owner="ann")
+        assert not release(world.world(), "accounts", owner="ann")
         assert world.remembered().serial == serial
 
 
@@ -188,7 +189,7 @@ class TestVerify:
 
 class TestStatus:
     def test_next_steps_in_order_of_time(self, world):
-        world.runs(days=95)
+        world.ages(days=95)
         (issuer,) = status(world.world()).issuers
         assert [step.kind for step in issuer.next] == ["remove", "switch"]
         assert not status(world.world()).attention
@@ -204,14 +205,14 @@ class TestStatus:
         assert status(world.world()).attention
 
     def test_a_switch_that_is_due_now(self, world):
-        world.runs(days=89)
+        world.ages(days=89)
         world.clock.advance(DAY)
         (issuer,) = status(world.world()).issuers
         assert issuer.next[0].kind == "switch"
         assert issuer.next[0].at == world.at()
 
     def test_history_keeps_what_is_gone(self, world):
-        world.runs(days=125)
+        world.ages(days=125)
         phases = [key.phase for key in history(world.world()).issuers["accounts"]]
         assert phases == ["removed", "active", "published"]
 

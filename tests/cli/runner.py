@@ -28,6 +28,10 @@ issuers:
 """
 
 
+CTRL_C = "\x03"
+"""What a terminal is typed to end a program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a command came to."""
@@ -38,10 +42,16 @@ class Result:
 
 
 class _Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that says it is a terminal; Ctrl-C interrupts whoever reads it."""
 
     def isatty(self) -> bool:
         return True
+
+    def readline(self, *_size: Any) -> Any:
+        line = super().readline()
+        if line.startswith(CTRL_C):
+            raise KeyboardInterrupt
+        return line
 
 
 @dataclass

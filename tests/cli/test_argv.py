@@ -26,6 +26,11 @@ LINES = {
     ),
     "a kid with two dashes": ("attest --verifier v a --bcdEf", "attest --verifier v -- a --bcdEf"),
     "a kid after --": ("reject -- a --help", "reject -- a --help"),
+    "a flag that has a value elsewhere": (
+        "history --jwks --issuer a --signed",
+        "--issuer a history --jwks --signed",
+    ),
+    "a kid behind it": ("history --json -abCdef", "history --json -- -abCdef"),
     "help beside a kid": ("reject a -abCdef --help", "reject --help -- a -abCdef"),
     "help instead of a kid": ("reject -h", "reject -h"),
     "after --": ("plan -- --verbose", "plan -- --verbose"),

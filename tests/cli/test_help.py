@@ -11,7 +11,7 @@ from rotator.cli.run import COMMANDS
 from tests.cli.runner import CONFIG, Cli
 from tests.render.snapshots import matches
 
-HEAVY = ("boto3", "botocore", "apscheduler")
+HEAVY = ("boto3", "botocore", "apscheduler", "prometheus_client")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS, "config show", "state import"])
@@ -33,7 +33,7 @@ def test_version(cli: Cli) -> None:
     "line", ["--version", "--help", "plan", "status", "verify", "config check"]
 )
 def test_light(tmp_path: Path, line: str) -> None:
-    """Without S3 in the configuration nothing loads the AWS SDK, and nothing at all the scheduler."""
+    """Without S3 in the configuration nothing loads the AWS SDK, and nothing at all the scheduler or the metrics."""
     (tmp_path / "rotator.yaml").write_text(CONFIG)
     found = _modules_after(tmp_path, line)
     assert not [name for name in found if name.split(".")[0] in HEAVY]

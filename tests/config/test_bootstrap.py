@@ -18,7 +18,7 @@ from rotator.bootstrap import build_world
 from rotator.domain.jwk import Algorithm
 from rotator.domain.keys import LocalHandle
 from rotator.errors import KeyStoreError, UsageError
-from rotator.ports import KeyName, NoAnswer
+from rotator.ports import Fact, KeyName, NoAnswer
 from tests.config.files import FINE, WRAPPED, issuers, keys, loaded, team, wrapped, write
 
 ROOT = Path(__file__).parents[2]
@@ -40,10 +40,10 @@ class StoppedClock:
 
 
 class Silence:
-    def progress(self, message: str) -> None:
+    def progress(self, message: str, **facts: Fact) -> None:
         pass
 
-    def warn(self, message: str) -> None:
+    def warn(self, message: str, **facts: Fact) -> None:
         pass
 
 

@@ -6,10 +6,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from rotator.bootstrap import build_world
 from rotator.config.schema import schema
 from rotator.config.settings import CloudFrontSpec
 from rotator.config.show import show
 from tests.config.files import FINE, TEAM, assert_refused, instead, issuers, loaded, refused, team
+from tests.fakes.clock import FakeClock
+from tests.fakes.reporter import RecordingReporter
 
 ID = "E1A2B3C4D5E6F7"
 VALID = Draft202012Validator(schema())
@@ -39,6 +42,17 @@ def test_what_the_edge_serves_a_key_set_as(tmp_path: Path, more: str, path: str)
     first, second = loaded(tmp_path, text).issuers[0].regions
     assert (first.cdn, second.cdn) == (CloudFrontSpec(ID, path), None)
     VALID.validate(yaml.safe_load(text))
+
+
+def test_an_edge_that_is_named_can_be_told_to_drop_its_copies(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, team(one(named())))
+    reporter = RecordingReporter()
+    world = build_world(settings, clock=FakeClock(), reporter=reporter, environ={})
+    first, second = world.issuers[0].regions.values()
+    assert first.edge is not None
+    assert first.edge.location == f"CloudFront {ID} /accounts/jwks.json"
+    assert second.edge is None
+    assert [region.has_edge for region in world.issuers[0].setup.regions] == [True, False]
 
 
 def test_each_issuer_has_its_own_path(tmp_path: Path) -> None:

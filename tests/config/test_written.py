@@ -1,5 +1,6 @@
 """What rotator itself writes down: the template, the examples, the schema, what `config show` says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from jsonschema import Draft202012Validator
 from rotator.config.load import load
 from rotator.config.schema import schema
 from rotator.config.settings import (
+    DaemonSpec,
     KmsSpec,
     LocalKeysSpec,
     S3Spec,
@@ -57,6 +59,22 @@ def test_the_templates_alternatives_load_too(tmp_path: Path) -> None:
     assert isinstance(issuer.keys, WrappedSpec)
     assert {name for wave in issuer.setup.policy.waves for name in wave} == set(REGIONS)
     assert (other.problems, other.warnings) == ((), ())
+    VALID.validate(yaml.safe_load(text))
+
+
+def test_the_templates_other_sections_load_too(tmp_path: Path) -> None:
+    text = template()
+    for start in ("#schedule:", "#audit:", "#notify:", "#metrics:", "#daemon:"):
+        text = uncommented(text, start)
+    settings = loaded(tmp_path, text)
+    assert settings.problems == ()
+    assert settings.issuers[0].setup.schedule
+    assert settings.audit.key == "checkpoint.pem"
+    assert [spec.kind for spec in settings.notify] == ["slack", "webhook"]
+    assert settings.textfile
+    assert settings.daemon == replace(
+        DaemonSpec(), written=settings.daemon.written, where=settings.daemon.where
+    )
     VALID.validate(yaml.safe_load(text))
 
 

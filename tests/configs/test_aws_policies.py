@@ -167,6 +167,9 @@ THE_ROLE = (
     "aws-service-role/mrk.kms.amazonaws.com/AWSServiceRoleForKeyManagementServiceMultiRegionKeys"
 )
 APPLIER = [
+    ("cloudfront:CreateInvalidation", f"{CLOUDFRONT}:distribution/E1", {}, True),
+    ("cloudfront:CreateInvalidation", "arn:aws:cloudfront::9:distribution/E1", {}, False),
+    ("cloudfront:UpdateDistribution", f"{CLOUDFRONT}:distribution/E1", {}, False),
     ("s3:PutObject", JWKS, HERE, True),
     ("s3:PutObject", SIGNING, HERE, True),
     ("s3:PutObject", f"{STATE}/lease.json", HERE, True),

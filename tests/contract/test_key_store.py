@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from rotator.adapters.local_keys import LocalKeyStore
+from rotator.adapters.local_keys import LocalKeyStore, new_private_key
 from rotator.domain.jwk import Algorithm, Jwk, thumbprint
 from rotator.domain.keys import KeyHandle, KmsHandle, LocalHandle, WrappedHandle
 from rotator.errors import KeyStoreError
-from rotator.jose.public import to_cryptography
+from rotator.jose.private import plain
+from rotator.jose.public import from_cryptography, to_cryptography
 from rotator.jose.tokens import assemble, check, signing_input
-from rotator.ports import Generated, Held, KeyName, KeyStore
+from rotator.ports import Generated, Held, KeyName, KeyStore, KmsArn, PlainHalf
 from tests.adapters.aws_profiles import aws_environment
 from tests.fakes.clock import START
 from tests.fakes.keys import MemoryKeys
@@ -256,3 +257,58 @@ def test_what_is_handed_out_cannot_hold_a_private_half(place: Place) -> None:
     assert to_cryptography(made.public).public_numbers()
     kept = {"path", "primary", "arns", "ciphertext", "context"}
     assert {field.name for field in fields(made.handle)} <= kept
+
+
+EXISTING = new_private_key(Algorithm.ES256, SMALLEST)
+PUBLIC = from_cryptography(EXISTING.public_key())
+
+
+@those("memory", "local", "given", "wrapped")
+@pytest.mark.parametrize("algorithm", [Algorithm.ES512, Algorithm.RS256, Algorithm.ED25519])
+def test_what_was_made_elsewhere_signs_here(place: Place, algorithm: Algorithm) -> None:
+    existing = new_private_key(algorithm, SMALLEST)
+    public = from_cryptography(existing.public_key())
+    handle = place.keys.take(place.name(1, "accounts"), PlainHalf(plain(existing)), public)
+    place.keys.prove(handle, place.region)
+    jwk, claims = Jwk("any kid", algorithm, public), {"exp": int(START.timestamp()) + 60}
+    signed = signing_input(algorithm, jwk.kid, claims)
+    token = assemble(signed, place.keys.sign(handle, algorithm, signed, place.region))
+    assert check(token, jwk, START, leeway=START - START) == claims
+
+
+@by_name
+def test_what_is_taken_is_kept_under_its_name(place: Place) -> None:
+    name, half = place.name(1, "accounts"), PlainHalf(plain(EXISTING))
+    handle = place.keys.take(name, half, PUBLIC)
+    assert place.keys.take(name, half, PUBLIC) == handle
+    assert place.find(1) == Generated(PUBLIC, handle)
+    assert [held.handle for held in place.keys.all_of(name.issuer)] == [handle]
+    place.keys.destroy(handle)
+    assert place.find(1) is None
+
+
+@by_name
+def test_another_key_is_never_overwritten(place: Place) -> None:
+    made = place.make(1)
+    with pytest.raises(KeyStoreError, match="already"):
+        place.keys.take(place.name(1, "accounts"), PlainHalf(plain(EXISTING)), PUBLIC)
+    assert place.find(1) == made
+
+
+@those("memory", "local", "given", "wrapped")
+def test_the_half_of_another_key_is_not_taken(place: Place) -> None:
+    other = plain(new_private_key(Algorithm.ES256, SMALLEST))
+    for junk in (other, b"junk"):
+        with pytest.raises(KeyStoreError, match="cannot be taken"):
+            place.keys.take(place.name(1, "accounts"), PlainHalf(junk), PUBLIC)
+    assert place.find(1) is None
+
+
+@those("memory", "local", "given", "wrapped")
+def test_a_key_that_stays_in_kms_is_not_taken(place: Place) -> None:
+    with pytest.raises(KeyStoreError, match="KMS"):
+        place.keys.take(place.name(1, "accounts"), KmsArn(NOWHERE), PUBLIC)
+
+
+def test_a_private_half_on_its_way_has_no_printed_form() -> None:
+    assert "pkcs8" not in repr(PlainHalf(b"secret"))

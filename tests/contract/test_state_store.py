@@ -1,6 +1,7 @@
 """What every `StateStore` promises: serials, the lease and its fence, the chained log, evidence apart from all that."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from rotator.domain.keys import Key, LocalHandle, Moments
 from rotator.domain.plan import Reason, RepairJwks, RepairSigning, Retire
 from rotator.domain.state import Hold, Intent, IssuerState, RegionRecord
 from rotator.errors import LeaseHeld, LeaseLost, StateConflict
-from rotator.ports import StateStore
+from rotator.ports import Lease, StateStore
 from tests.adapters.states import Bench
 from tests.fakes.clock import FakeClock
 from tests.fakes.state import MemoryState
@@ -64,6 +65,45 @@ def store(
     if request.param not in benches:
         benches[request.param] = Bench(endpoint, "state-contract", tmp_path)
     return benches[request.param].team(monkeypatch).state()
+
+
+class ActingClock(FakeClock):
+    """While somebody waits, the others act: one of `acts` for each second, then nobody."""
+
+    def __init__(self, *acts: Callable[[], object]) -> None:
+        super().__init__()
+        self.acts = list(acts)
+
+    def sleep(self, duration: timedelta) -> None:
+        super().sleep(duration)
+        if self.acts:
+            self.acts.pop(0)()
+
+
+@pytest.fixture
+def clock() -> ActingClock:
+    return ActingClock()
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("ministack", marks=pytest.mark.ministack)])
+def handle(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: ActingClock,
+    benches: dict[str, Bench],
+) -> Callable[[], StateStore]:
+    """Makes handles on one store; memory has but one, since it lives in one process."""
+    if request.param == "memory":
+        memory = MemoryState(clock)
+        return lambda: memory
+    if request.param == "sqlite":
+        return lambda: SqliteState(tmp_path / "folder" / "state.db", clock)
+    endpoint = request.getfixturevalue("ministack_server").endpoint
+    if "ministack" not in benches:
+        benches["ministack"] = Bench(endpoint, "state-contract", tmp_path)
+    team = benches["ministack"].team(monkeypatch)
+    return lambda: team.state(clock)
 
 
 def full_state() -> IssuerState:
@@ -168,6 +208,28 @@ def test_the_log_is_one_chain_over_all_issuers(store: StateStore) -> None:
     assert verify_chain(records) is None
 
 
+def test_the_log_is_read_from_its_end_too(store: StateStore) -> None:
+    assert list(store.newest()) == []
+    lease = store.acquire("me", MINUTE)
+    store.save(lease, IssuerState(issuer="accounts"), [entry("a"), entry("b"), entry("c")])
+    assert list(store.newest()) == list(store.audit())[::-1]
+    assert next(store.newest()).entry == entry("c")
+
+
+def test_a_note_is_logged_and_moves_no_state(store: StateStore) -> None:
+    lease = store.acquire("me", MINUTE)
+    saved = store.save(lease, IssuerState(issuer="accounts"), [entry("a")])
+    store.note(lease, [entry("b")])
+    assert store.load("accounts") == saved
+    store.save(lease, saved, [entry("c")])
+    records = list(store.audit())
+    assert [record.entry.event for record in records] == ["a", "b", "c"]
+    assert verify_chain(records) is None
+    store.release(lease)
+    with pytest.raises(LeaseLost):
+        store.note(lease, [entry("late")])
+
+
 def test_one_holder_at_a_time(store: StateStore) -> None:
     lease = store.acquire("first", MINUTE)
     assert store.holder() == lease
@@ -250,3 +312,120 @@ def test_evidence_can_be_kept_before_there_is_any_state(store: StateStore) -> No
     store.save_evidence(full_evidence())
     assert store.load_evidence("accounts") == full_evidence()
     assert store.issuers() == ()
+
+
+# --------------------------------------------------------------------------- a lease that is wanted urgently
+
+Handle = Callable[[], StateStore]
+
+
+def test_a_holder_that_is_asked_finishes_its_step_and_makes_way(
+    handle: Handle, clock: ActingClock
+) -> None:
+    there = handle()
+    lease = there.acquire("daily", MINUTE)
+    state = there.save(lease, IssuerState(issuer="accounts"), [entry("begun")])
+    told: list[LeaseLost] = []
+
+    def finish_the_step() -> None:
+        there.save(lease, replace(state, generation=9), [entry("done")])
+
+    def begin_the_next() -> None:
+        with pytest.raises(LeaseLost) as caught:
+            there.renew(lease, MINUTE)
+        told.append(caught.value)
+        there.release(lease)
+
+    clock.acts = [finish_the_step, begin_the_next]
+    here = handle()
+    new = here.acquire("revoke", MINUTE, urgent=True)
+    assert (new.fence > lease.fence, here.holder()) == (True, new)
+    assert clock.slept == [timedelta(seconds=1)] * 2
+    assert told[0].message == "a revoke or a hold took this run's lease over"
+    assert "revoke was in a hurry" in told[0].detail
+    saved = here.load("accounts")
+    assert saved is not None
+    assert (saved.generation, saved.serial) == (9, 2)
+    here.renew(new, MINUTE)
+    assert here.save(new, saved, [entry("revoked")]).serial == 3
+
+
+def test_a_holder_that_hangs_loses_the_lease_after_its_term(
+    handle: Handle, clock: ActingClock
+) -> None:
+    there, here = handle(), handle()
+    lease = there.acquire("hangs", MINUTE)
+    new = here.acquire("revoke", MINUTE, urgent=True)
+    assert sum(clock.slept, timedelta()) == MINUTE
+    for use in (
+        lambda: there.renew(lease, MINUTE),
+        lambda: there.save(lease, IssuerState(issuer="accounts"), ()),
+    ):
+        with pytest.raises(LeaseLost, match="a revoke or a hold took"):
+            use()
+    there.release(lease)
+    assert here.holder() == new
+
+
+def test_a_free_lease_is_taken_urgently_at_once(handle: Handle, clock: ActingClock) -> None:
+    there = handle()
+    there.release(there.acquire("before", MINUTE))
+    lease = handle().acquire("revoke", MINUTE, urgent=True)
+    assert (handle().holder(), clock.slept) == (lease, [])
+
+
+def test_who_took_it_urgently_is_not_asked_for_it(handle: Handle, clock: ActingClock) -> None:
+    there = handle()
+    lease = there.acquire("first revoke", MINUTE, urgent=True)
+    for urgent in (True, False):
+        with pytest.raises(LeaseHeld, match="first revoke"):
+            handle().acquire("second revoke", MINUTE, urgent=urgent)
+    there.renew(lease, MINUTE)
+    assert clock.slept == []
+    there.release(lease)
+    assert handle().acquire("second revoke", MINUTE, urgent=True).fence > lease.fence
+
+
+def test_of_two_who_want_it_urgently_one_gets_it(handle: Handle, clock: ActingClock) -> None:
+    there = handle()
+    lease = there.acquire("daily", MINUTE)
+    won: list[Lease] = []
+
+    def the_other_is_quicker() -> None:
+        there.release(lease)
+        won.append(handle().acquire("other revoke", MINUTE, urgent=True))
+
+    clock.acts = [the_other_is_quicker]
+    with pytest.raises(LeaseHeld):
+        handle().acquire("revoke", MINUTE, urgent=True)
+    assert handle().holder() == won[0]
+
+
+def test_a_lease_that_was_handed_over_and_taken_by_another_is_asked_for_again(
+    handle: Handle, clock: ActingClock
+) -> None:
+    there = handle()
+    lease = there.acquire("daily", MINUTE)
+    late: list[Lease] = []
+
+    def another_run_is_quicker() -> None:
+        there.release(lease)
+        late.append(handle().acquire("nightly", MINUTE))
+
+    def it_makes_way_too() -> None:
+        with pytest.raises(LeaseLost):
+            handle().renew(late[0], MINUTE)
+        handle().release(late[0])
+
+    clock.acts = [another_run_is_quicker, it_makes_way_too]
+    new = handle().acquire("revoke", MINUTE, urgent=True)
+    assert handle().holder() == new
+    assert len(clock.slept) == 2
+
+
+def test_an_ordinary_run_after_a_revoke_renews_as_ever(handle: Handle) -> None:
+    here = handle()
+    here.release(here.acquire("revoke", MINUTE, urgent=True))
+    lease = here.acquire("daily", MINUTE)
+    here.renew(lease, MINUTE)
+    assert here.holder() == lease

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
 from rotator.app.world import IssuerWorld, RegionPorts, World
 from rotator.domain.evidence import Evidence
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle
 from rotator.domain.state import IssuerState
 from rotator.ports import (
@@ -23,6 +23,7 @@ from rotator.ports import (
     AuditEntry,
     AuditRecord,
     DocumentTarget,
+    ExistingHalf,
     Generated,
     Held,
     KeyControl,
@@ -191,6 +192,9 @@ class PointedKeys:
 
         return self.points.change("keys generate", call)
 
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        return self.points.change("keys take", lambda: self.inner.take(name, half, public))
+
     def find(self, name: KeyName) -> Generated | None:
         return self.points.look("keys find", lambda: self.inner.find(name))
 
@@ -240,8 +244,16 @@ class PointedState:
     def audit(self) -> Iterable[AuditRecord]:
         return self.inner.audit()
 
-    def acquire(self, owner: str, term: timedelta) -> Lease:
-        return self.points.change("lease acquire", lambda: self.inner.acquire(owner, term))
+    def newest(self) -> Iterator[AuditRecord]:
+        return self.inner.newest()
+
+    def note(self, lease: Lease, entries: Sequence[AuditEntry]) -> None:
+        self.points.change("log note", lambda: self.inner.note(lease, entries))
+
+    def acquire(self, owner: str, term: timedelta, *, urgent: bool = False) -> Lease:
+        return self.points.change(
+            "lease acquire", lambda: self.inner.acquire(owner, term, urgent=urgent)
+        )
 
     def renew(self, lease: Lease, term: timedelta) -> None:
         self.points.look("lease renew", lambda: self.inner.renew(lease, term))

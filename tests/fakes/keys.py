@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from rotator.adapters.local_keys import new_private_key
-from rotator.domain.jwk import Algorithm, thumbprint
+from rotator.domain.jwk import Algorithm, PublicKey, thumbprint
 from rotator.domain.keys import KeyHandle, LocalHandle
 from rotator.errors import KeyStoreError
+from rotator.jose.private import opened
 from rotator.jose.public import RSA_BITS, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, Held, KeyName
+from rotator.ports import ExistingHalf, Generated, Held, KeyName, PlainHalf
 from tests.fakes.clock import START
 
 
@@ -36,6 +37,18 @@ class MemoryKeys:
         if not fits(made.public, algorithm):
             raise KeyStoreError(f"the key of {name} is of another kind than {algorithm} needs")
         return made
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        if not isinstance(half, PlainHalf):
+            raise KeyStoreError("a key in KMS cannot be kept in memory")
+        kept = f"{name.issuer}/{name.generation}"
+        try:
+            key = self._keys.setdefault(kept, opened(half.pkcs8, public))
+        except ValueError as error:
+            raise KeyStoreError("the private key cannot be taken", detail=str(error)) from None
+        if from_cryptography(key.public_key()) != public:
+            raise KeyStoreError(f"{kept} is another key already")
+        return _generated(kept, key).handle
 
     def find(self, asked: KeyName) -> Generated | None:
         name = f"{asked.issuer}/{asked.generation}"

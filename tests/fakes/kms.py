@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rotator.adapters.local_keys import new_private_key
-from rotator.domain.jwk import Algorithm, thumbprint
+from rotator.domain.jwk import Algorithm, PublicKey, thumbprint
 from rotator.domain.keys import KeyHandle, KmsHandle
 from rotator.errors import (
     KeyStoreError,
@@ -18,7 +18,8 @@ from rotator.errors import (
 )
 from rotator.jose.public import RSA_BITS, fits, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, Held, KeyName
+from rotator.ports import ExistingHalf, Generated, Held, KeyName, KmsArn
+from tests.fakes.clock import START
 from tests.fakes.targets import Fault
 
 ACCOUNT = "111122223333"
@@ -71,6 +72,26 @@ class MemoryKms:
             raise KeyStoreError(f"the key of {name.generation} is of another kind")
         return made
 
+    def made_by_hand(self, algorithm: Algorithm, region: str = "") -> str:
+        """Somebody makes a key in KMS, without rotator; its ARN."""
+        ident = f"mrk-{len(self.keys) + 1:032x}"
+        private = new_private_key(algorithm, RSA_BITS[0])
+        self.keys[ident] = KmsKey(KeyName("", 0, "", "", START), private)
+        self.keys[ident].states[region or self.primary] = "Enabled"
+        return arn_of(ident, region or self.primary)
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        self._answers(self.primary)
+        if not isinstance(half, KmsArn):
+            raise KeyStoreError("a private key in a file cannot be given to KMS")
+        ident = half.arn.rpartition("/")[2]
+        if half.arn != arn_of(ident, self.primary) or ident not in self.keys:
+            raise KeyStoreError(f"there is no key {half.arn} in {self.primary}")
+        if self._generated(ident).public != public:
+            raise KeyStoreError(f"{half.arn} is another key than the one that is served")
+        self.keys[ident].name = name
+        return self._generated(ident).handle
+
     def find(self, name: KeyName) -> Generated | None:
         self._answers(self.primary)
         found = [ident for ident, key in self.keys.items() if key.name == name]
@@ -103,6 +124,8 @@ class MemoryKms:
         self._set(handle, "Disabled")
 
     def enable(self, handle: KeyHandle) -> None:
+        if "PendingDeletion" in self.keys[_ident(handle)].states.values():
+            raise KeyStoreError(f"{_ident(handle)} is PendingDeletion")
         self._set(handle, "Enabled")
 
     def destroy(self, handle: KeyHandle) -> None:
@@ -140,9 +163,9 @@ class MemoryKms:
 
     def _set(self, handle: KeyHandle, state: str) -> None:
         states = self.keys[_ident(handle)].states
+        states.update({region: state for region in states if region not in self.down})
         for region in states:
             self._answers(region)
-        states.update(dict.fromkeys(states, state))
 
     def _enabled(self, handle: KeyHandle, region: str) -> str:
         self._answers(region)

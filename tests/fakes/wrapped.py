@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rotator.adapters.local_keys import new_private_key
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, PublicKey
 from rotator.domain.keys import KeyHandle, WrappedHandle
 from rotator.errors import KeyStoreError, KeyStoreUnreachable
+from rotator.jose.private import opened
 from rotator.jose.public import RSA_BITS, from_cryptography
 from rotator.jose.signatures import PrivateKey, sign_with
-from rotator.ports import Generated, Held, KeyName
+from rotator.ports import ExistingHalf, Generated, Held, KeyName, PlainHalf
 
 
 @dataclass
@@ -25,19 +26,16 @@ class MemoryWrapped:
     _sealed: dict[str, tuple[PrivateKey, dict[str, str]]] = field(default_factory=dict)
 
     def generate(self, name: KeyName, algorithm: Algorithm, rsa_bits: int) -> Generated:
-        self._answers(self.primary)
-        self.made.append(f"{name.issuer}/{name.generation}")
-        context = {
-            "issuer": name.issuer,
-            "generation": str(name.generation),
-            "lineage": name.lineage,
-        }
         private = new_private_key(algorithm, RSA_BITS[0])
-        ciphertext = base64.b64encode(f"sealed {len(self.made)}".encode()).decode()
-        self._sealed[ciphertext] = private, context
-        return Generated(
-            from_cryptography(private.public_key()), WrappedHandle(ciphertext, context)
-        )
+        return Generated(from_cryptography(private.public_key()), self._seal(name, private))
+
+    def take(self, name: KeyName, half: ExistingHalf, public: PublicKey) -> KeyHandle:
+        if not isinstance(half, PlainHalf):
+            raise KeyStoreError("a key in KMS cannot be wrapped")
+        try:
+            return self._seal(name, opened(half.pkcs8, public))
+        except ValueError as error:
+            raise KeyStoreError("the private key cannot be taken", detail=str(error)) from None
 
     def find(self, name: KeyName) -> Generated | None:
         return None
@@ -62,6 +60,18 @@ class MemoryWrapped:
 
     def warnings(self) -> tuple[str, ...]:
         return ()
+
+    def _seal(self, name: KeyName, private: PrivateKey) -> WrappedHandle:
+        self._answers(self.primary)
+        self.made.append(f"{name.issuer}/{name.generation}")
+        context = {
+            "issuer": name.issuer,
+            "generation": str(name.generation),
+            "lineage": name.lineage,
+        }
+        ciphertext = base64.b64encode(f"sealed {len(self.made)}".encode()).decode()
+        self._sealed[ciphertext] = private, context
+        return WrappedHandle(ciphertext, context)
 
     def _open(
         self, ciphertext: str, context: Mapping[str, str], aws_region: str | None

@@ -1,12 +1,17 @@
 """Every document that `--json` prints is what the contract says, for every scenario."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from rotator.app.reports import AuditLine, AuditReport, HistoryReport
+from rotator.app.history import Story
+from rotator.app.reports import AuditLine, AuditReport
+from rotator.domain.audit_proof import Proof
+from rotator.domain.state import Revocation
 from rotator.errors import ConfigError, all_codes
 from rotator.render import json_out
+from rotator.render.history_json import history_document
 from tests.render import scenarios
 from tests.render.schemas import valid
 
@@ -43,12 +48,22 @@ def test_verify_keeps_the_units_of_the_members_names() -> None:
 
 
 def test_history() -> None:
-    report = HistoryReport(
-        at=scenarios.NOW, issuers={"accounts": (scenarios.key_status(scenarios.gone_key()),)}
+    event = AuditLine(
+        number=3, at=scenarios.NOW, issuer="accounts", event="removed_at", facts={}, digest="aa"
     )
-    document = json_out.history_document(report)
+    revocation = Revocation(
+        kid=scenarios.GONE, cold=True, reason="laptop stolen", owner="ann", at=scenarios.NOW
+    )
+    told = Story("accounts", scenarios.key_status(scenarios.gone_key()), revocation, (event,))
+    quiet = replace(told, revocation=None, events=())
+    document = history_document([told, quiet], ["accounts", "payments"], scenarios.NOW)
     valid("history", document)
-    assert document["issuers"][0]["keys"][0]["kid"] == scenarios.GONE
+    first, second = document["issuers"][0]["keys"]
+    assert (first["kid"], first["jwk"]["kid"]) == (scenarios.GONE, scenarios.GONE)
+    assert (first["revoked"]["reason"], first["revoked"]["owner"]) == ("laptop stolen", "ann")
+    assert first["events"][0]["event"] == "removed_at"
+    assert (second["revoked"], second["events"]) == (None, [])
+    assert document["issuers"][1] == {"issuer": "payments", "keys": []}
 
 
 def test_apply() -> None:
@@ -72,11 +87,13 @@ def test_audit(checked: bool, broken_at: int | None, chain: str) -> None:
         facts={"kid": None, "n": 1},
         digest="aa",
     )
+    proof = Proof(first=1, last=1, broken_at=broken_at) if checked else None
     document = json_out.audit_document(
-        AuditReport(records=(line,), checked=checked, broken_at=broken_at)
+        AuditReport(records=(line,), checked=checked, broken_at=broken_at, proof=proof)
     )
     valid("audit", document)
     assert document["chain"] == chain
+    assert (document["proof"] is not None) == checked
 
 
 def test_every_error() -> None:

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from rotator.domain.jwk import Algorithm
+from rotator.domain.jwk import Algorithm, thumbprint
 from rotator.domain.plan import Reason
 from rotator.domain.policy import Policy
-from tests.fakes.keys import MemoryKeys
+from tests.fakes.keys import MemoryKeys, named
 from tests.fakes.state import MemoryState
 from tests.fakes.targets import Fault
 from tests.scenarios.world import DAY, JWKS, NAMES, SIGNING, Regions
@@ -35,7 +35,7 @@ def test_plan_says_that_the_state_is_behind_and_changes_nothing():
     world = Regions()
     world.apply()
     old = backup(world)
-    world.runs(days=91)
+    world.ages(days=91)
     before = documents(world)
     restore(world, old)
     plan = world.plan()
@@ -48,7 +48,7 @@ def test_a_restored_backup_loses_no_key_that_may_have_living_tokens():
     world = Regions()
     world.apply()
     old = backup(world)
-    world.runs(days=91)
+    world.ages(days=91)
     kids = [key.kid for key in world.remembered().keys]
     restore(world, old)
     assert not world.apply().failed
@@ -67,7 +67,7 @@ def test_a_restored_backup_loses_no_key_that_may_have_living_tokens():
 def test_a_lost_state_is_found_again_through_regions_and_key_store(days):
     world = Regions()
     world.apply()
-    world.runs(days=days)
+    world.ages(days=days)
     active = world.signing(EU).active.kid
     served = set(world.document(EU).kids())
     lose_state(world)
@@ -99,11 +99,40 @@ def test_a_revoked_key_does_not_come_back():
     assert standby in world.signing(EU).revoked
 
 
+@pytest.mark.parametrize("runs_before", [0, 1], ids=["not yet written", "serves, is told nothing"])
+def test_a_region_that_is_joining_does_not_keep_a_lost_state_from_being_found(runs_before: int):
+    world = Regions()
+    world.apply()
+    world.ages(days=30)
+    active = world.signing(EU).active.kid
+    world.join("sa-east-1")
+    for _ in range(runs_before):
+        world.apply()
+    lose_state(world)
+    assert not world.apply().failed
+    assert world.signing(EU).active.kid == active
+    assert SIGNING not in world.regions["sa-east-1"].documents
+    world.runs(days=3)
+    assert world.signing("sa-east-1").active.kid == active
+
+
+def test_a_region_whose_signing_target_was_deleted_is_told_again_what_the_others_are():
+    world = Regions()
+    world.apply()
+    old = backup(world)
+    world.ages(days=91)
+    del world.regions[EU].documents[SIGNING]
+    active = world.signing(NAMES[0]).active.kid
+    restore(world, old)
+    assert not world.apply().failed
+    assert world.signing(EU).active.kid == active
+
+
 def test_a_switch_that_was_under_way_is_finished():
     world = Regions()
     world.apply()
     old = backup(world)
-    world.runs(days=89)
+    world.ages(days=89)
     world.signings[EU].next_writes = [Fault.DENIED]
     world.clock.advance(DAY)
     world.apply()
@@ -124,21 +153,33 @@ def test_a_found_key_gets_a_label_that_fits(algorithm):
     assert world.key(0).jwk.alg is algorithm
 
 
+@pytest.mark.parametrize("algorithm", [Algorithm.PS512, Algorithm.ES384, Algorithm.ED25519])
+def test_a_found_key_keeps_the_label_that_it_is_served_with(algorithm):
+    world = Regions(policy=Policy(algorithm=algorithm, rsa_bits=2048))
+    world.apply()
+    lose_state(world)
+    world.set_policy(algorithm=Algorithm.ES256)
+    assert not world.apply().failed
+    assert world.key(0).jwk.alg is algorithm
+
+
 @pytest.mark.parametrize(
     ("algorithm", "label"),
     [
         (Algorithm.PS512, Algorithm.RS256),
         (Algorithm.ES384, Algorithm.ES384),
         (Algorithm.ED25519, Algorithm.EDDSA),
+        (Algorithm.ES256, Algorithm.ES256),
     ],
 )
-def test_a_found_key_of_another_kind_than_the_policys_gets_the_usual_label(algorithm, label):
-    world = Regions(policy=Policy(algorithm=algorithm, rsa_bits=2048))
+def test_a_found_key_that_nobody_serves_gets_the_usual_label_of_its_kind(algorithm, label):
+    world = Regions()
     world.apply()
+    made = world.keys.generate(named("accounts", 0), algorithm, 2048)
     lose_state(world)
-    world.set_policy(algorithm=Algorithm.ES256)
     assert not world.apply().failed
-    assert world.key(0).jwk.alg is label
+    (key,) = [key for key in world.remembered().keys if key.kid == thumbprint(made.public)]
+    assert key.jwk.alg is label
 
 
 class TestWhatCannotBeExplainedIsLeftAlone:
@@ -186,7 +227,7 @@ def test_a_key_that_is_served_nowhere_counts_as_removed():
     world = Regions()
     world.apply()
     old = backup(world)
-    world.runs(days=125)
+    world.ages(days=125)
     assert world.phases()[0] == "removed"
     restore(world, old)
     world.apply()
@@ -202,7 +243,7 @@ def test_a_key_that_is_served_nowhere_counts_as_removed():
 def test_a_key_that_was_removed_before_the_backup_stays_as_it_is():
     world = Regions()
     world.apply()
-    world.runs(days=125)
+    world.ages(days=125)
     removed = world.key(0)
     old = backup(world)
     world.runs(days=60)

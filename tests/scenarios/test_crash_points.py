@@ -83,7 +83,11 @@ def _led_up(name: str) -> Regions:
 
 def led_up(name: str) -> Regions:
     """A world of its own at that moment; leading up to it once is enough."""
-    there = _led_up(name)
+    return copy_of(_led_up(name))
+
+
+def copy_of(there: Regions) -> Regions:
+    """A world that is where another one is, and goes its own way from there."""
     world = Regions(policy=there.policy)
     world.clock.set(there.at())
     for part in ("_states", "_evidence", "_log", "_fence"):

@@ -93,7 +93,7 @@ def test_a_removed_key_that_comes_back_is_withdrawn_again():
     world = Regions()
     world.apply()
     everything = world.regions[EU].documents[JWKS]
-    world.runs(days=130)
+    world.ages(days=130)
     assert world.phases()[0] == "removed"
     world.regions[EU].documents[JWKS] = everything
     world.apply()
@@ -104,7 +104,7 @@ def test_a_removed_key_beside_the_right_ones_is_withdrawn_again():
     world = Regions()
     world.apply()
     gone = own_entry(world.key(0).jwk)
-    world.runs(days=130)
+    world.ages(days=130)
     document = world.regions[EU].documents[JWKS]
     world.regions[EU].documents[JWKS] = document[:-2] + b"," + gone.text.encode() + b"]}"
     (step,) = world.plan().steps
@@ -146,7 +146,7 @@ def test_a_signing_target_that_is_unreadable_or_gone_is_put_back(body):
 def test_a_repair_restarts_the_lead_of_a_switch_that_was_due():
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     world.regions[EU].documents[JWKS] = older(world)
     world.clock.advance(timedelta(hours=23))
     world.apply()

@@ -16,6 +16,7 @@ from rotator.domain.keys import KmsHandle
 from rotator.domain.lifecycle import Phase
 from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
 from tests.fakes.kms import MemoryKms
+from tests.scenarios.emergencies import revoke
 from tests.scenarios.world import ALIAS, DAY, JWKS, SIGNING, Regions
 
 
@@ -41,9 +42,17 @@ def a_lost_alias(world: Regions) -> None:
     del world.kms.aliases["eu-central-1", ALIAS]
 
 
+def a_revocation(world: Regions) -> None:
+    """The active key is compromised: away from it, out with it, and KMS must refuse to sign with it."""
+    world.apply()
+    world.clock.advance(2 * DAY)
+    world.apply()
+    revoke(world, 0)
+
+
 MOMENTS: dict[str, Callable[[Regions], None]] = {
     lead_up.__name__: lead_up
-    for lead_up in (first_run, a_switch, disabling_and_destroying, a_lost_alias)
+    for lead_up in (first_run, a_switch, disabling_and_destroying, a_lost_alias, a_revocation)
 }
 """Moments at which an apply has something to do: how a world gets there."""
 

@@ -14,7 +14,7 @@ EU = "eu-central-1"
 def test_the_other_regions_get_the_new_key_and_nothing_is_switched():
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     world.set_policy(standby_keys=2)
     world.down(EU)
     world.clock.advance(DAY)
@@ -59,7 +59,7 @@ def test_silence_neither_ends_nor_extends_a_lead():
 def test_nothing_is_removed_while_a_signing_target_cannot_be_read():
     world = Regions()
     world.apply()
-    world.runs(days=120)
+    world.ages(days=120)
     assert world.phases() == ["retired", "active", "published"]
     world.down(EU)
     world.runs(days=10)
@@ -74,7 +74,7 @@ def test_nothing_is_removed_while_a_signing_target_cannot_be_read():
 def test_a_switch_that_one_region_misses_is_finished_when_it_is_back():
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     world.clock.advance(DAY)
     old, new = world.key(0), world.key(1)
     world.signings[EU].next_writes = [Fault.DOWN]

@@ -33,8 +33,12 @@ def rotated(days: int = 95, **policy: Any) -> Regions:
     """A world in which one rotation has happened."""
     world = Regions(policy=Policy(**policy))
     world.apply()
-    world.runs(days=days)
+    world.ages(days=days)
     return world
+
+
+def _overdue(world: Regions) -> list[str]:
+    return [f.detail for f in world.plan().findings if f.kind is FindingKind.OVERDUE]
 
 
 class TestHold:
@@ -47,7 +51,7 @@ class TestHold:
     def test_it_stops_the_timers_and_is_no_alarm(self, days, kind):
         world = Regions()
         world.apply()
-        world.runs(days=days - 1)
+        world.ages(days=days - 1)
         self.held(world)
         world.clock.advance(30 * DAY)
         phases = world.phases()
@@ -61,6 +65,21 @@ class TestHold:
             "held by ann: release freeze"
         ]
 
+    @pytest.mark.parametrize("ends", ["released", "by itself"])
+    def test_what_it_kept_waiting_is_late_only_from_its_end_on(self, ends):
+        world = Regions()
+        world.apply()
+        world.ages(days=89)
+        until = world.clock.now() + 60 * DAY if ends == "by itself" else None
+        self.held(world, until)
+        world.clock.advance(60 * DAY)
+        if ends == "released":
+            assert release(world.world(), "accounts", owner="ann")
+        world.clock.advance(2 * DAY)
+        assert _overdue(world) == []
+        world.clock.advance(HOUR)
+        assert _overdue(world) == ["the next switch has been due for 2 d 1 h"]
+
     def test_nothing_is_generated(self):
         world = Regions()
         self.held(world)
@@ -70,7 +89,7 @@ class TestHold:
     def test_nothing_is_destroyed_and_repairs_go_on(self):
         world = Regions()
         world.apply()
-        world.runs(days=123)
+        world.ages(days=123)
         state = world.remembered()
         lease = world.state.acquire("test", HOUR)
         undestroyed = replace(
@@ -88,7 +107,7 @@ class TestHold:
         world = Regions()
         world.apply()
         self.held(world, until=world.at() + DAY)
-        world.runs(days=90)
+        world.ages(days=90)
         assert world.phases() == ["retired", "active", "published"]
         self.held(world)
         release(world.world(), "accounts", owner="ann")
@@ -101,7 +120,7 @@ class TestWithoutStandby:
         world.apply()
         wait = next(w for w in world.plan().waiting if w.kind == "generate")
         assert wait.until == world.key(0).moments.activated_at + 90 * DAY - DAY - 2 * DAY
-        world.runs(days=86)
+        world.ages(days=86)
         assert world.phases() == ["active"]
         world.runs(days=1)
         assert world.phases() == ["active", "published"]
@@ -139,7 +158,9 @@ class TestNewAlgorithm:
 
 class TestHistory:
     def test_a_larger_history_keeps_retired_keys_longer(self):
-        world = rotated(days=3 * 90 + 40, history=5)
+        world = Regions(policy=Policy(history=5))
+        world.apply()
+        world.runs(days=3 * 90 + 40, every=10 * DAY)
         assert world.phases() == ["retired", "retired", "retired", "active", "published"]
         wait = next(w for w in world.plan().waiting if w.kind == "remove")
         assert wait.gate is Gate.POLICY
@@ -221,7 +242,7 @@ class TestJoining:
         world = Regions()
         world.apply()
         world.names = NAMES[:2]
-        world.runs(days=95)
+        world.ages(days=95)
         wait = world.wait_for("switch")
         assert (wait.gate, wait.reason_code, wait.region) == (
             Gate.SAFETY,
@@ -261,7 +282,7 @@ class TestEvidence:
         world = Regions(policy=Policy(verifiers=(Verifier("until-restart", learns, learns),)))
         world.apply()
         assert world.phases() == ["active", "published"]
-        world.runs(days=90)
+        world.ages(days=90)
         wait = world.wait_for("switch")
         assert (wait.gate, wait.reason_code, wait.blocked) == (
             Gate.EVIDENCE,
@@ -277,7 +298,7 @@ class TestEvidence:
         world.clock.advance(timedelta(minutes=7))
         world.apply()
         assert world.phases() == ["active", "published"]
-        world.runs(days=89)
+        world.ages(days=89)
         world.edges[EU].body = render([own_entry(world.key(0).jwk)])
         world.clock.advance(DAY)
         assert world.apply().left.blocked
@@ -288,7 +309,8 @@ class TestEvidence:
     def test_the_issuers_own_url_gates_like_a_region(self):
         world = Regions(with_jwks_url=True)
         world.apply()
-        world.runs(days=91)
+        world.runs(days=2)
+        world.ages(days=89)
         assert world.phases() == ["active", "published"]
         own = [own_entry(key.jwk) for key in world.remembered().keys]
         world.edges["jwks_url"].body = render([*own, foreign_entry()])
@@ -354,7 +376,7 @@ class TestEvidence:
     def test_too_few_passes_in_a_row(self):
         world = Regions()
         world.apply()
-        world.runs(days=89)
+        world.ages(days=89)
         world.clock.advance(DAY)
         (inventory,) = inventories_of(world.world())
         seen = inventory.evidence.sightings[EU]
@@ -367,7 +389,7 @@ class TestEvidence:
     def test_a_signing_target_alone_that_does_not_answer_closes_the_switch(self):
         world = Regions()
         world.apply()
-        world.runs(days=89)
+        world.ages(days=89)
         world.clock.advance(DAY)
         (inventory,) = inventories_of(world.world())
         view = RegionView(inventory.views[EU].jwks, Unavailable("E_TARGET_UNREACHABLE", "down"))
@@ -388,7 +410,8 @@ class TestEvidence:
     def signing_through_urls(self) -> Regions:
         world = Regions(with_urls=True)
         world.apply()
-        world.runs(days=91)
+        world.runs(days=2)
+        world.ages(days=89)
         assert world.phases() == ["active", "published"]
         return world
 
@@ -438,7 +461,7 @@ class TestLateness:
         world = Regions()
         world.apply()
         world.down(EU)
-        world.runs(days=93)
+        world.ages(days=93)
         assert [f.detail for f in world.plan().findings if f.kind is FindingKind.OVERDUE] == [
             "the next switch has been due for 3 d"
         ]
@@ -446,7 +469,7 @@ class TestLateness:
     def test_a_switch_that_is_not_finished_and_a_key_that_is_not_published(self):
         world = Regions()
         world.apply()
-        world.runs(days=89)
+        world.ages(days=89)
         world.clock.advance(DAY)
         world.signings[EU].next_writes = [Fault.DENIED] * 9
         world.apply()
@@ -475,7 +498,7 @@ class TestLateness:
 def test_a_policy_that_became_infeasible_closes_the_switch():
     world = Regions()
     world.apply()
-    world.runs(days=90 - 1)
+    world.ages(days=90 - 1)
     world.set_policy(leeway=timedelta(minutes=5))
     world.clock.advance(DAY)
     wait = world.wait_for("switch")

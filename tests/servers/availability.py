@@ -14,6 +14,7 @@ import pytest
 from tests.servers.binaries import (
     apache_binary,
     caddy_binary,
+    chromium_binary,
     envoy_binary,
     nginx_binary,
     openbao_binary,
@@ -55,7 +56,12 @@ COMPONENTS: Final[Mapping[str, tuple[str, Callable[[], bool]]]] = {
     ),
     "openbao": ("OpenBao in .venv-servers", lambda: openbao_binary() is not None),
     "systemd": ("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None),
+    "promtool": ("promtool of Debian's prometheus", lambda: shutil.which("promtool") is not None),
     "jose_cli": ("Debian's jose command", lambda: shutil.which("jose") is not None),
+    "chromium": (
+        "Debian's chromium with the packages of tests/node",
+        lambda: chromium_binary() is not None and (NODE_MODULES / "axe-core").is_dir(),
+    ),
 }
 
 

@@ -23,6 +23,12 @@ def nginx_binary() -> Path | None:
 
 
 @cache
+def chromium_binary() -> Path | None:
+    """Debian's chromium."""
+    return _command("chromium")
+
+
+@cache
 def apache_binary() -> Path | None:
     """Debian's apache2, when mod_auth_openidc is installed with it."""
     return _command("apache2") if (APACHE_MODULES / "mod_auth_openidc.so").exists() else None

@@ -36,7 +36,7 @@ class Ministack:
         environment = {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "SERVICES": "s3,kms,iam,sts",
+            "SERVICES": "s3,kms,iam,sts,cloudfront",
             "IOT_MTLS_ENABLED": "0",
             "TZ": "UTC",
         }

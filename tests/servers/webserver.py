@@ -173,6 +173,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer(send_body=False)
 
+    def do_POST(self) -> None:
+        """What was posted is dropped; `seen` knows that it was."""
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._answer(send_body=True)
+
     def log_message(self, *_: Any) -> None:
         """Keep the tests' output clean; `seen` has the requests."""
 

@@ -5,14 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rotator.domain.evidence import (
-    Evidence,
-    Look,
-    Sighting,
-    StalenessMark,
-    Verdict,
-    cautious,
-)
+from rotator.domain.cautious import cautious
+from rotator.domain.evidence import Evidence, Look, Sighting, StalenessMark, Verdict
 from tests.scenarios.world import JWKS, Regions
 
 T = datetime(2026, 1, 1, tzinfo=UTC)
@@ -61,7 +55,7 @@ def test_a_verify_that_overlaps_a_repair_does_not_bring_the_old_lead_back():
     """The look of a slow verify began before an apply saw the document broken, put it back and restarted the lead."""
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     standby = world.key(1).kid
     slow = world.state.load_evidence("accounts")
     del world.regions[EU].documents[JWKS]

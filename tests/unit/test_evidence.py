@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from rotator.domain.cautious import cautious
 from rotator.domain.evidence import (
     Check,
     CheckKind,
@@ -11,7 +12,6 @@ from rotator.domain.evidence import (
     Look,
     StalenessMark,
     Verdict,
-    cautious,
     end_runs,
     fold_look,
     fold_signing,

@@ -160,6 +160,16 @@ def test_an_origin(body, expected, verdict, words):
     assert words in found.detail
 
 
+def test_a_revoked_key_is_wrong_in_an_origin_at_once_and_may_be_in_a_cache_for_a_while() -> None:
+    just = Expected((ONE,), frozenset({TWO.kid}), frozenset(), revoked=frozenset({TWO.kid}))
+    body = document(ONE, TWO)
+    origin = judge_origin("s3://b/k", parse(body), just)
+    words = f"still serves {TWO.kid[:8]}, which was revoked"
+    assert (origin.verdict, origin.detail) == (Verdict.FAIL, words)
+    assert origin.keys == {ONE.kid: Verdict.PASS}  # no key has to wait for it
+    assert judge_http("https://u", 200, {}, body, just, FAST).verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize(
     ("verdicts", "together"),
     [

@@ -8,7 +8,16 @@ import pytest
 
 from rotator.domain.jwk import Algorithm, Jwk, OkpPublic
 from rotator.domain.keys import Key, LocalHandle, Moments
-from rotator.domain.lifecycle import IN_JWKS, TRANSITIONS, Event, Phase, advance, phase, wanted
+from rotator.domain.lifecycle import (
+    IN_JWKS,
+    TRANSITIONS,
+    Event,
+    Phase,
+    advance,
+    phase,
+    reactivated,
+    wanted,
+)
 from rotator.errors import IllegalTransition
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,6 +51,8 @@ def test_the_phase_follows_from_the_moments(where):
 @pytest.mark.parametrize("where", Phase)
 def test_every_edge(where, event):
     key = key_in(where)
+    if (where, event) == (Phase.PUBLISHED, Event.RETIRE):
+        key = advance(key, Event.START_SWITCH, NOW)
     after = TRANSITIONS.get((where, event))
     if after is None:
         with pytest.raises(IllegalTransition) as error:
@@ -51,6 +62,27 @@ def test_every_edge(where, event):
         moved = advance(key, event, LATER)
         assert phase(moved) is after
         assert getattr(moved.moments, event.value) == LATER
+
+
+def test_a_published_key_retires_only_when_a_switch_to_it_is_given_up():
+    with pytest.raises(IllegalTransition, match="a published key cannot take retire"):
+        advance(key_in(Phase.PUBLISHED), Event.RETIRE, LATER)
+
+
+@pytest.mark.parametrize("where", Phase)
+@pytest.mark.parametrize("over", [{}, {"disabled_at": NOW}, {"destroyed_at": NOW}], ids=str)
+def test_only_a_retired_key_that_can_still_sign_comes_back(where, over):
+    key = key_in(where)
+    key = replace(key, moments=replace(key.moments, **over))
+    if where is Phase.RETIRED and not over:
+        back = reactivated(key, LATER)
+        assert phase(back) is Phase.PUBLISHED
+        assert back.ever_signed
+        assert phase(advance(back, Event.ACTIVATE, LATER)) is Phase.ACTIVE
+        assert back.moments.published_at == key.moments.published_at
+    else:
+        with pytest.raises(IllegalTransition, match="cannot become active again"):
+            reactivated(key, LATER)
 
 
 def test_a_moment_is_recorded_once():

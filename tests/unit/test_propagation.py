@@ -38,7 +38,7 @@ def states(world: Regions, number: int) -> tuple[Certainty, Certainty]:
 def test_a_life(days, old, new):
     world = Regions()
     world.apply()
-    world.runs(days=days)
+    world.ages(days=days)
     assert (states(world, 0), states(world, 1)) == (old, new)
 
 
@@ -61,7 +61,7 @@ def test_a_key_that_was_never_seen():
 def test_a_removal_is_settled_only_when_every_region_was_read():
     world = Regions()
     world.apply()
-    world.runs(days=122)
+    world.ages(days=122)
     (inventory,) = inventories_of(world.world())
     key = inventory.state.keys[0]
     open_ = replace(key, moments=replace(key.moments, removed_at=None))

@@ -50,7 +50,7 @@ def due() -> tuple[Inventory, datetime]:
     """Day 90: the switch to the second key is due."""
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     world.clock.advance(DAY)
     return inventory_of(world), world.at()
 
@@ -60,7 +60,7 @@ def after() -> tuple[Inventory, datetime]:
     """Day 122: the first key's last token is dead."""
     world = Regions()
     world.apply()
-    world.runs(days=121)
+    world.ages(days=121)
     world.clock.advance(DAY)
     return inventory_of(world), world.at()
 

@@ -25,7 +25,7 @@ def due() -> Scene:
     """Day 90: the switch to the second key is due."""
     world = Regions()
     world.apply()
-    world.runs(days=89)
+    world.ages(days=89)
     world.clock.advance(DAY)
     return inventories_of(world.world())[0], world.at()
 
@@ -35,7 +35,7 @@ def after() -> Scene:
     """Day 122: the first key's last token is dead."""
     world = Regions()
     world.apply()
-    world.runs(days=121)
+    world.ages(days=121)
     world.clock.advance(DAY)
     return inventories_of(world.world())[0], world.at()
 

@@ -90,9 +90,6 @@ SLOW_TESTS = Check(
         *("-n", "3", *SHARED_OUT),
         "-m",
         "slow",
-        "tests/e2e/test_real_verifiers.py",  # the longest first
-        "tests/e2e/test_year_kms.py",
-        "tests",
     ),
     live=True,
 )

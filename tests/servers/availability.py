@@ -24,6 +24,11 @@ from tests.servers.s3rver import NODE_MODULES
 from tests.servers.seaweedfs import weed_binary
 
 _NODE_MAJOR: Final = 20
+# So that no worker is left alone with one of these at the end.
+_LONGEST: Final = (
+    *("test_year_kms", "test_two_machines", "test_year_files", "test_year_s3", "test_kms_kills"),
+    *("test_kms_faults", "test_region_down_s3", "test_crashes", "test_two_at_once"),
+)
 
 
 @cache
@@ -75,8 +80,13 @@ def on_ci() -> bool:
     return os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    ranks = {name: rank for rank, name in enumerate(_LONGEST)}
+    return "slow" in item.keywords, ranks.get(item.path.stem, len(_LONGEST))
+
+
 class LeaveOut:
-    """A pytest plugin: takes out tests that cannot run here, says so at the end; runs slow tests last."""
+    """A pytest plugin: takes out tests that cannot run here, says so at the end; runs slow tests last, the longest first."""
 
     def __init__(self) -> None:
         self._missing = missing_components()
@@ -98,9 +108,7 @@ class LeaveOut:
         if taken_out:
             config.hook.pytest_deselected(items=taken_out)
         gone = set(taken_out)
-        items[:] = sorted(
-            (item for item in items if item not in gone), key=lambda item: "slow" in item.keywords
-        )
+        items[:] = sorted((item for item in items if item not in gone), key=_turn)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Name what is missing on this machine, whether or not a selected test wanted it."""

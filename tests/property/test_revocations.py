@@ -57,8 +57,8 @@ def act(world: Regions, one: Act, before: dict[str, dict[str, bytes]]) -> None:
             release(world.world(), "accounts", owner="ben")
         case "put back":
             world.regions[name].documents[JWKS] = before[name][JWKS]
-        case _:
-            pass  # nothing happens but the run
+        case other:
+            assert other == "run", "an act that nobody plays"
 
 
 @pytest.mark.slow

@@ -1,7 +1,6 @@
 """A run that dies at any call of any port, reads included: nothing is broken then, and the next run finishes the job."""
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -17,7 +16,7 @@ from rotator.domain.policy import Policy
 from rotator.domain.signing import SigningDocument, parse_signing
 from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
 from tests.scenarios.strangers import KID, plant, stranger
-from tests.scenarios.world import DAY, JWKS, SIGNING, Regions
+from tests.scenarios.world import DAY, JWKS, SIGNING, Regions, copy_of
 
 
 def nothing(world: Regions) -> None:
@@ -84,19 +83,6 @@ def _led_up(name: str) -> Regions:
 def led_up(name: str) -> Regions:
     """A world of its own at that moment; leading up to it once is enough."""
     return copy_of(_led_up(name))
-
-
-def copy_of(there: Regions) -> Regions:
-    """A world that is where another one is, and goes its own way from there."""
-    world = Regions(policy=there.policy)
-    world.clock.set(there.at())
-    for part in ("_states", "_evidence", "_log", "_fence"):
-        setattr(world.state, part, copy(getattr(there.state, part)))
-    for part in ("_keys", "made", "destroyed"):
-        setattr(world.keys, part, copy(getattr(there.keys, part)))
-    for region, region_there in zip(world.regions.values(), there.regions.values(), strict=True):
-        region.documents.update(region_there.documents)
-    return world
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """A revocation that dies at any call of any port: nobody is cut off, no other token is refused, the next run goes on."""
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -14,7 +13,7 @@ from rotator.domain.lifecycle import Phase
 from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
 from tests.fakes.targets import Fault
 from tests.scenarios.emergencies import revoke, warm
-from tests.scenarios.world import DAY, Regions
+from tests.scenarios.world import DAY, Regions, copy_of
 
 EU = "eu-central-1"
 
@@ -72,16 +71,7 @@ def _led_up(name: str) -> Regions:
 
 def led_up(name: str) -> Regions:
     """A world of its own at that moment; leading up to it once is enough."""
-    there = _led_up(name)
-    world = Regions(policy=there.policy)
-    world.clock.set(there.at())
-    for part in ("_states", "_evidence", "_log", "_fence"):
-        setattr(world.state, part, copy(getattr(there.state, part)))
-    for part in ("_keys", "made", "destroyed"):
-        setattr(world.keys, part, copy(getattr(there.keys, part)))
-    for region, region_there in zip(world.regions.values(), there.regions.values(), strict=True):
-        region.documents.update(region_there.documents)
-    return world
+    return copy_of(_led_up(name))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from rotator.app.rollback import rollback
 from rotator.domain.lifecycle import Phase
 from rotator.domain.policy import Policy
 from tests.e2e.failpoints import AFTER, BEFORE, Failpoints, KilledError, die
-from tests.scenarios.test_crash_points import check_at_once, copy_of
-from tests.scenarios.world import DAY, NAMES, Regions
+from tests.scenarios.test_crash_points import check_at_once
+from tests.scenarios.world import DAY, NAMES, Regions, copy_of
 
 US, EU, AP = NAMES
 

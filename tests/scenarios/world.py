@@ -1,5 +1,6 @@
 """Three regions in memory around the real use cases: a scenario moves the clock, runs rotator, and looks."""
 
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -281,3 +282,16 @@ class Fleet:
         setup = IssuerSetup(issuer, f"https://{issuer}.example.com", Policy(), setups)
         ports = {name: RegionPorts(*both) for name, both in targets.items()}
         return IssuerWorld(setup, ports, self.keys)
+
+
+def copy_of(there: Regions) -> Regions:
+    """A world that is where another one is, and goes its own way from there."""
+    world = Regions(policy=there.policy)
+    world.clock.set(there.at())
+    for part in ("_states", "_evidence", "_log", "_fence"):
+        setattr(world.state, part, copy(getattr(there.state, part)))
+    for part in ("_keys", "made", "destroyed"):
+        setattr(world.keys, part, copy(getattr(there.keys, part)))
+    for region, region_there in zip(world.regions.values(), there.regions.values(), strict=True):
+        region.documents.update(region_there.documents)
+    return world
